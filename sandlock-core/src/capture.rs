@@ -1,0 +1,94 @@
+//! Waiting for a tree while its output is collected.
+
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::pipe2;
+
+use crate::error::{Error, Result};
+use crate::spawn::Tree;
+
+/// A pipe whose writing end the program gets. The writing end stays open here too: the end of the
+/// tree, not of the stream, is what is waited for, which saves a wake-up.
+pub(crate) struct Pipe {
+    reader: std::fs::File,
+    writer: OwnedFd,
+    collected: Vec<u8>,
+}
+
+impl Pipe {
+    pub(crate) fn new() -> Result<Pipe> {
+        let io = |errno: Errno| Error::io("pipe2(O_CLOEXEC)", errno as i32);
+        let (reader, writer) = pipe2(OFlag::O_CLOEXEC).map_err(io)?;
+        fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+            .map_err(|errno| Error::io("fcntl(F_SETFL, O_NONBLOCK)", errno as i32))?;
+        Ok(Pipe { reader: reader.into(), writer, collected: Vec::new() })
+    }
+
+    pub(crate) fn writer(&self) -> BorrowedFd<'_> {
+        self.writer.as_fd()
+    }
+
+    pub(crate) fn into_collected(self) -> Vec<u8> {
+        self.collected
+    }
+
+    /// Takes what is there.
+    fn drain(&mut self) -> Result<()> {
+        match self.reader.read_to_end(&mut self.collected) {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(Error::io("read(pipe)", error.raw_os_error().unwrap_or(libc::EIO))),
+        }
+    }
+}
+
+/// Waits until the tree has ended, and ends it at `deadline`; returns whether it had to.
+pub(crate) fn wait(tree: &Tree, pipes: &mut [Pipe], deadline: Option<Instant>) -> Result<bool> {
+    let mut timed_out = false;
+    loop {
+        let timeout = match deadline {
+            Some(deadline) if !timed_out => until(deadline),
+            _ => PollTimeout::NONE,
+        };
+        let (ready, ended) = poll_all(tree, pipes, timeout)?;
+        for pipe in pipes.iter_mut() {
+            pipe.drain()?;
+        }
+        if ended {
+            return Ok(timed_out);
+        }
+        let over = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        if over && !timed_out {
+            tree.end()?;
+            timed_out = true;
+        }
+        debug_assert!(ready || over || timeout != PollTimeout::NONE, "poll woke for a reason");
+    }
+}
+
+/// Waits for output or the end; returns whether anything happened and whether the tree has ended.
+fn poll_all(tree: &Tree, pipes: &[Pipe], timeout: PollTimeout) -> Result<(bool, bool)> {
+    let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
+    let mut fds = vec![readable(tree.ended())];
+    fds.extend(pipes.iter().map(|pipe| readable(pipe.reader.as_fd())));
+    match poll(&mut fds, timeout) {
+        Ok(ready) => Ok((ready > 0, fds[0].any().unwrap_or(false))),
+        Err(Errno::EINTR) => Ok((true, false)),
+        Err(errno) => Err(Error::io("poll(tree, pipes)", errno as i32)),
+    }
+}
+
+/// The time left, rounded up to what poll(2) can wait.
+fn until(deadline: Instant) -> PollTimeout {
+    let left = deadline.saturating_duration_since(Instant::now());
+    let millis = left.as_micros().div_ceil(1000).min(i32::MAX as u128);
+    i32::try_from(millis)
+        .ok()
+        .and_then(|ms| PollTimeout::try_from(ms).ok())
+        .unwrap_or(PollTimeout::MAX)
+}

@@ -1,0 +1,99 @@
+//! The Landlock ruleset of a plan, through the `landlock` crate.
+
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use landlock::{
+    AccessNet, CompatLevel, Compatible, NetPort, PathBeneath, Ruleset, RulesetAttr, RulesetCreated,
+    RulesetCreatedAttr, RulesetError,
+};
+
+use crate::error::{Error, ErrorKind, Problem, Result, describe_errno};
+use crate::plan::landlock::{Grant, LandlockPlan};
+
+/// Creates the ruleset. The granted paths are resolved and pinned here.
+///
+/// # Errors
+///
+/// [`ErrorKind::Policy`] with every granted path that is missing or cannot be opened.
+pub(crate) fn create(plan: &LandlockPlan) -> Result<OwnedFd> {
+    let mut ruleset = declare(plan).map_err(unexpected)?;
+    let mut problems = Vec::new();
+    for grant in &plan.grants {
+        match open(&grant.path) {
+            Ok(file) => ruleset = add_path(ruleset, plan, grant, &file)?,
+            Err(libc::ENOENT) if grant.if_exists => {}
+            Err(errno) => problems.push(unusable(grant, errno)),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(Error::policy(problems));
+    }
+    for port in plan.connect.iter().cloned().flatten() {
+        let rule = NetPort::new(port, AccessNet::ConnectTcp);
+        ruleset = ruleset.add_rule(rule).map_err(unexpected)?;
+    }
+    Option::<OwnedFd>::from(ruleset)
+        .ok_or_else(|| Error::new(ErrorKind::Unsupported, "Landlock is missing on this kernel"))
+}
+
+/// The ruleset with what it handles; a kernel that lacks any of it is an error.
+fn declare(plan: &LandlockPlan) -> Result<RulesetCreated, RulesetError> {
+    let mut ruleset = Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(plan.handled_fs)?;
+    if !plan.handled_net.is_empty() {
+        ruleset = ruleset.handle_access(plan.handled_net)?;
+    }
+    if !plan.scoped.is_empty() {
+        ruleset = ruleset.scope(plan.scoped)?;
+    }
+    ruleset.create()
+}
+
+fn open(path: &Path) -> Result<File, i32> {
+    let opened = File::options().read(true).custom_flags(libc::O_PATH).open(path);
+    opened.map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
+}
+
+fn add_path(
+    ruleset: RulesetCreated,
+    plan: &LandlockPlan,
+    grant: &Grant,
+    file: &File,
+) -> Result<RulesetCreated> {
+    let metadata = file
+        .metadata()
+        .map_err(|error| unusable_error(grant, error.raw_os_error().unwrap_or(libc::EIO)))?;
+    let rights = plan.rights(grant.kind);
+    let rights = if metadata.is_dir() { rights } else { LandlockPlan::on_file(rights) };
+    let added = ruleset.add_rule(PathBeneath::new(file.as_fd(), rights));
+    added.map_err(|error| {
+        let message = format!("cannot grant {}: {error}", grant.path.display());
+        Error::policy(vec![Problem::new(place(grant), message)])
+    })
+}
+
+fn unusable(grant: &Grant, errno: i32) -> Problem {
+    let path = grant.path.display();
+    let way_out = match (errno, grant.if_exists) {
+        (libc::ENOENT, false) => format!(" ({}_if_exists skips missing paths)", grant.setting),
+        _ => String::new(),
+    };
+    Problem::new(place(grant), format!("{path}: {}{way_out}", describe_errno(errno)))
+}
+
+fn unusable_error(grant: &Grant, errno: i32) -> Error {
+    Error::policy(vec![unusable(grant, errno)]).with_errno(errno)
+}
+
+fn place(grant: &Grant) -> String {
+    format!("{}[{}]", grant.setting, grant.index)
+}
+
+/// What the plan ruled out, or a kernel that contradicts its own version.
+fn unexpected(error: RulesetError) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("the Landlock ruleset cannot be made: {error}"))
+}

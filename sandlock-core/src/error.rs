@@ -1,0 +1,209 @@
+//! One error type for the whole crate, with permanently numbered kinds.
+
+use std::fmt;
+
+use crate::spawn::Step;
+
+/// The result of every fallible function of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, as a number that never changes its meaning.
+///
+/// The same numbers are the status codes of the C library; `0` is success there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(i32)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A setting is unknown, malformed or contradicts another one.
+    Policy = 1,
+    /// This kernel cannot enforce what the policy asks for.
+    Unsupported = 2,
+    /// The command is empty or holds a NUL byte.
+    Command = 3,
+    /// The command does not exist.
+    NotFound = 4,
+    /// The command exists but cannot be executed, or the policy does not let it start.
+    CannotExecute = 5,
+    /// The program could not be started; [`Error::step`] says where it failed.
+    Spawn = 6,
+    /// A system call of the library itself failed.
+    Io = 7,
+}
+
+impl ErrorKind {
+    /// Every kind, in the order of their numbers.
+    pub const ALL: [ErrorKind; 7] = [
+        ErrorKind::Policy,
+        ErrorKind::Unsupported,
+        ErrorKind::Command,
+        ErrorKind::NotFound,
+        ErrorKind::CannotExecute,
+        ErrorKind::Spawn,
+        ErrorKind::Io,
+    ];
+
+    /// The permanent number of this kind.
+    pub fn code(self) -> i32 {
+        self as i32
+    }
+}
+
+/// One thing that is wrong with a setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Dotted path of the setting, `limits.file_size` or `fs.read[2]`.
+    pub setting: String,
+    /// What is wrong, without the path.
+    pub message: String,
+}
+
+impl Problem {
+    pub(crate) fn new(setting: impl Into<String>, message: impl Into<String>) -> Self {
+        Problem { setting: setting.into(), message: message.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.setting, self.message)
+    }
+}
+
+/// Why something could not be done.
+///
+/// [`Display`](fmt::Display) prints one line with everything a user needs, the hint included.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Error(Box<Details>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Details {
+    kind: ErrorKind,
+    message: String,
+    problems: Vec<Problem>,
+    step: Option<Step>,
+    errno: Option<i32>,
+    hint: Option<String>,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Error(Box::new(Details {
+            kind,
+            message: message.into(),
+            problems: Vec::new(),
+            step: None,
+            errno: None,
+            hint: None,
+        }))
+    }
+
+    /// All problems of a policy at once.
+    pub(crate) fn policy(problems: Vec<Problem>) -> Self {
+        Error::listing(ErrorKind::Policy, problems)
+    }
+
+    pub(crate) fn listing(kind: ErrorKind, problems: Vec<Problem>) -> Self {
+        let mut error = Error::new(kind, "");
+        error.0.problems = problems;
+        error
+    }
+
+    /// A failed system call of our own: `call` names it with its arguments.
+    pub(crate) fn io(call: impl Into<String>, errno: i32) -> Self {
+        let message = format!("{}: {}", call.into(), describe_errno(errno));
+        Error::new(ErrorKind::Io, message).with_errno(errno)
+    }
+
+    pub(crate) fn with_errno(mut self, errno: i32) -> Self {
+        self.0.errno = Some(errno);
+        self
+    }
+
+    pub(crate) fn with_step(mut self, step: Step) -> Self {
+        self.0.step = Some(step);
+        self
+    }
+
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The `errno` behind the failure, where there is one.
+    pub fn errno(&self) -> Option<i32> {
+        self.0.errno
+    }
+
+    /// The step of the start that failed, for [`ErrorKind::Spawn`] and
+    /// [`ErrorKind::CannotExecute`].
+    pub fn step(&self) -> Option<Step> {
+        self.0.step
+    }
+
+    /// The dotted path of the (first) setting at fault.
+    pub fn setting(&self) -> Option<&str> {
+        self.0.problems.first().map(|problem| problem.setting.as_str())
+    }
+
+    /// Every problem found in the settings; empty when the failure has another cause.
+    pub fn problems(&self) -> &[Problem] {
+        &self.0.problems
+    }
+
+    /// A way out, where one is known.
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        for (index, problem) in self.0.problems.iter().enumerate() {
+            if index > 0 {
+                f.write_str("; ")?;
+            }
+            write!(f, "{problem}")?;
+        }
+        match &self.0.hint {
+            Some(hint) => write!(f, " (hint: {hint})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The system's text for an `errno`, without Rust's `(os error n)`.
+pub(crate) fn describe_errno(errno: i32) -> &'static str {
+    nix::errno::Errno::from_raw(errno).desc()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_the_kinds_are_permanent() {
+        let numbers: Vec<i32> = ErrorKind::ALL.iter().map(|kind| kind.code()).collect();
+        assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn every_problem_and_the_hint_are_on_the_one_line() {
+        let error = Error::policy(vec![
+            Problem::new("limits.memry", "unknown setting"),
+            Problem::new("fs.read[0]", "must not be empty"),
+        ])
+        .with_hint("see docs/settings.md");
+        assert_eq!(
+            error.to_string(),
+            "limits.memry: unknown setting; fs.read[0]: must not be empty \
+             (hint: see docs/settings.md)"
+        );
+        assert_eq!(error.setting(), Some("limits.memry"));
+    }
+}

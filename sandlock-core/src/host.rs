@@ -1,0 +1,96 @@
+//! What this kernel can enforce: probed once, or faked in a test.
+
+use std::sync::OnceLock;
+
+use serde::Serialize;
+
+use crate::sys;
+use crate::syscall::Arch;
+
+/// What a kernel can enforce.
+///
+/// [`Host::current`] asks the running kernel; [`Host::fake`] describes another one, so that plans
+/// for every kernel can be made and compared anywhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Host {
+    /// The architecture.
+    #[serde(serialize_with = "serialize_arch")]
+    pub arch: Arch,
+    /// The Landlock ABI (landlock_create_ruleset(2)); 0 where Landlock is missing or disabled.
+    pub landlock_abi: u32,
+    /// Bits of the Landlock errata that are fixed (Linux 6.15).
+    pub landlock_errata: u32,
+    /// Whether seccomp filters can be installed (Linux 3.17).
+    pub seccomp_filter: bool,
+    /// Whether a filter can pass calls to a supervisor (Linux 5.0).
+    pub user_notification: bool,
+    /// `SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV` (Linux 5.19).
+    pub wait_killable_recv: bool,
+    /// `SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP` (Linux 6.6).
+    pub sync_wake_up: bool,
+    /// `SECCOMP_ADDFD_FLAG_SEND` (Linux 5.14).
+    pub addfd_send: bool,
+    /// Whether `/proc` lists a task's children, which ending a whole tree needs.
+    pub child_lists: bool,
+}
+
+/// The newest Landlock ABI whose rights are used; a newer kernel is used as this one.
+pub const NEWEST_LANDLOCK_ABI: u32 = 7;
+
+impl Host {
+    /// The running kernel, probed at the first call in this process.
+    ///
+    /// Probing installs a filter that allows everything in a thread that then ends: only a
+    /// listener tells what notifications can do.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// println!("Landlock ABI {}", sandlock::Host::current().landlock_abi);
+    /// ```
+    pub fn current() -> &'static Host {
+        static HOST: OnceLock<Host> = OnceLock::new();
+        HOST.get_or_init(Host::probe)
+    }
+
+    fn probe() -> Host {
+        let notifications = sys::seccomp::probe_notifications();
+        Host {
+            arch: Arch::NATIVE,
+            landlock_abi: sys::landlock::abi(),
+            landlock_errata: sys::landlock::errata(),
+            seccomp_filter: sys::seccomp::has_filters(),
+            user_notification: notifications.listener,
+            wait_killable_recv: notifications.wait_killable_recv,
+            sync_wake_up: notifications.sync_wake_up,
+            addfd_send: notifications.addfd_send,
+            child_lists: std::fs::metadata("/proc/thread-self/children").is_ok(),
+        }
+    }
+
+    /// A kernel of this machine's architecture with Landlock ABI `landlock_abi` and everything
+    /// else that there is.
+    pub fn fake(landlock_abi: u32) -> Host {
+        Host {
+            arch: Arch::NATIVE,
+            landlock_abi,
+            landlock_errata: 0b111,
+            seccomp_filter: true,
+            user_notification: true,
+            wait_killable_recv: true,
+            sync_wake_up: true,
+            addfd_send: true,
+            child_lists: true,
+        }
+    }
+
+    /// The Landlock ABI to plan for.
+    pub(crate) fn usable_landlock_abi(&self) -> u32 {
+        self.landlock_abi.min(NEWEST_LANDLOCK_ABI)
+    }
+}
+
+fn serialize_arch<S: serde::Serializer>(arch: &Arch, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(arch.name())
+}

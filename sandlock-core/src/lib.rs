@@ -1,0 +1,35 @@
+//! Confines untrusted programs on Linux under Landlock and seccomp, without root, namespaces or a
+//! daemon.
+//!
+//! A [`Policy`] says what a program may do; [`Sandbox`] runs it under that policy, in the calling
+//! process's own tree, and [`Output`] tells how it ended and what was enforced. [`Plan`] shows what
+//! will be done without doing it, and [`Host`] what this kernel can enforce.
+//!
+//! What this holds against, and what it does not, is in `docs/security-model.md`.
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+compile_error!("sandlock knows the system calls of x86_64 and aarch64 only");
+
+mod capture;
+mod confine;
+mod error;
+mod host;
+mod output;
+pub mod plan;
+pub mod policy;
+mod sandbox;
+mod spawn;
+mod sys;
+pub mod syscall;
+
+pub use error::{Error, ErrorKind, Problem, Result};
+pub use host::{Host, NEWEST_LANDLOCK_ABI};
+pub use output::{Output, Reason, Usage};
+pub use plan::{Enforcement, Plan};
+pub use policy::{
+    ByteSize, Capability, Mode, NetRule, Policy, PolicyBuilder, Protection, SETTINGS, Setting,
+    Shape, Timeout,
+};
+pub use sandbox::Sandbox;
+pub use spawn::Step;
+pub use syscall::{Arch, Syscall, SyscallError};

@@ -1,0 +1,154 @@
+//! What the seccomp filter will refuse, as data: compiled by `confine`, printed by `describe`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::policy::{Policy, Selector};
+use crate::syscall::{Arch, Class, GROUPS};
+
+use super::enforcement::Enforcement;
+use super::judge;
+
+/// The filter as data. Calls through a foreign architecture's entry, or with the x32 bit, kill the
+/// process; numbers that are in no table are answered ENOSYS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilterPlan {
+    /// The architecture whose numbers are used.
+    pub arch: Arch,
+    /// What happens to each call that is not simply allowed, by number.
+    pub verdicts: BTreeMap<u32, Verdict>,
+}
+
+/// What the filter says to a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Refused with this errno.
+    Refuse(i32),
+    /// Refused with this errno where one of the cases holds, allowed otherwise.
+    RefuseWhen(i32, Vec<Case>),
+}
+
+/// Conditions that hold together; at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Case(pub Vec<Condition>);
+
+/// A comparison of one argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// Number of the argument, 0 to 5.
+    pub argument: u8,
+    /// How much of it the kernel looks at.
+    pub width: Width,
+    /// The comparison, unsigned.
+    pub test: Test,
+    /// What it is compared with.
+    pub value: u64,
+}
+
+/// How much of an argument register counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Width {
+    /// The lower half: `int`, `unsigned int`, a descriptor, an ioctl command.
+    Bits32,
+    /// All of it: `long`, a pointer, a size.
+    Bits64,
+}
+
+/// A comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Test {
+    /// Equal.
+    Eq,
+    /// Not equal.
+    Ne,
+    /// Greater.
+    Gt,
+    /// Equal after masking the argument.
+    MaskedEq(u64),
+}
+
+impl FilterPlan {
+    pub(crate) fn new(policy: &Policy, arch: Arch, enforcement: &mut Enforcement) -> FilterPlan {
+        let lifted = names(&policy.syscalls.allow);
+        for selector in &policy.syscalls.allow {
+            enforcement.weakened.push(format!("syscalls.allow: {selector} is lifted"));
+        }
+        let judged = judge::rules(policy, enforcement);
+        let mut verdicts = BTreeMap::new();
+        for group in GROUPS {
+            for name in group.calls.iter().filter(|name| !lifted.contains(**name)) {
+                let verdict = match group.class {
+                    Class::Refused(errno) => Some(Verdict::Refuse(errno)),
+                    Class::Judged => judged.get(name).cloned(),
+                    Class::Harmless => None,
+                };
+                insert(&mut verdicts, arch, name, verdict);
+            }
+        }
+        for name in names(&policy.syscalls.deny) {
+            insert(&mut verdicts, arch, name, Some(Verdict::Refuse(libc::EPERM)));
+        }
+        refuse_all_but(&names(&policy.syscalls.only), arch, &mut verdicts);
+        FilterPlan { arch, verdicts }
+    }
+}
+
+fn names(selectors: &[Selector]) -> BTreeSet<&'static str> {
+    selectors.iter().flat_map(|selector| selector.calls().to_vec()).collect()
+}
+
+fn insert(verdicts: &mut BTreeMap<u32, Verdict>, arch: Arch, name: &str, verdict: Option<Verdict>) {
+    if let (Some(number), Some(verdict)) = (arch.number_of(name), verdict) {
+        verdicts.insert(number, verdict);
+    }
+}
+
+/// The allow-list mode: whatever is outside `only` and not refused already is answered ENOSYS.
+fn refuse_all_but(
+    only: &BTreeSet<&'static str>,
+    arch: Arch,
+    verdicts: &mut BTreeMap<u32, Verdict>,
+) {
+    if only.is_empty() {
+        return;
+    }
+    for (number, _) in arch.calls().filter(|(_, name)| !only.contains(name)) {
+        match verdicts.get(&number) {
+            Some(Verdict::Refuse(_)) => {}
+            _ => drop(verdicts.insert(number, Verdict::Refuse(libc::ENOSYS))),
+        }
+    }
+}
+
+impl Condition {
+    /// The lower 32 bits of argument `argument` compared with `value`.
+    pub(crate) fn low(argument: u8, test: Test, value: u32) -> Condition {
+        Condition { argument, width: Width::Bits32, test, value: u64::from(value) }
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Condition { argument, width, test, value } = self;
+        let half = match width {
+            Width::Bits32 => "",
+            Width::Bits64 => ":64",
+        };
+        match test {
+            Test::Eq => write!(f, "arg{argument}{half} == {value:#x}"),
+            Test::Ne => write!(f, "arg{argument}{half} != {value:#x}"),
+            Test::Gt => write!(f, "arg{argument}{half} > {value:#x}"),
+            Test::MaskedEq(mask) => write!(f, "arg{argument}{half} & {mask:#x} == {value:#x}"),
+        }
+    }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, condition) in self.0.iter().enumerate() {
+            let and = if index > 0 { " and " } else { "" };
+            write!(f, "{and}{condition}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,135 @@
+//! What will be done: policy and host, decided. Pure data, printable and comparable.
+
+mod describe;
+mod enforcement;
+mod environment;
+pub mod filter;
+mod judge;
+pub mod landlock;
+mod steps;
+
+pub use enforcement::Enforcement;
+pub use environment::Environment;
+pub use steps::{ChildStep, Resource};
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Problem, Result};
+use crate::host::Host;
+use crate::policy::Policy;
+use filter::FilterPlan;
+use landlock::LandlockPlan;
+
+/// Everything that will be done to confine a program, decided from a [`Policy`] and a [`Host`]
+/// alone: no file is opened, no kernel asked.
+///
+/// # Examples
+///
+/// ```
+/// use sandlock::{Host, Plan, Policy};
+///
+/// let policy = Policy::builder().fs_read("/usr").build()?;
+/// let plan = Plan::new(&policy, &Host::fake(7))?;
+/// assert!(plan.describe().contains("grant read /usr"));
+/// # Ok::<(), sandlock::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Plan {
+    /// What Landlock will hold.
+    pub landlock: LandlockPlan,
+    /// What the seccomp filter will refuse.
+    pub filter: FilterPlan,
+    /// What the child does to itself before it executes the program, in this order.
+    pub steps: Vec<ChildStep>,
+    /// The variables the program gets.
+    pub environment: Environment,
+    /// The directory it starts in, if not the caller's.
+    pub cwd: Option<PathBuf>,
+    /// After which time the tree is killed.
+    pub timeout: Option<Duration>,
+    /// What holds, what could not be enforced here, and what the policy lifted.
+    pub enforcement: Enforcement,
+}
+
+impl Plan {
+    /// The plan for `policy` on `host`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Policy`] when settings contradict each other; [`ErrorKind::Unsupported`] when
+    /// the host lacks a protection that the policy demands. Each names every problem at once.
+    pub fn new(policy: &Policy, host: &Host) -> Result<Plan> {
+        require_basics(host)?;
+        let problems = contradictions(policy);
+        if !problems.is_empty() {
+            return Err(Error::policy(problems));
+        }
+        let mut enforcement = Enforcement::new(host);
+        let landlock = LandlockPlan::new(policy, host, &mut enforcement)?;
+        let filter = FilterPlan::new(policy, host.arch, &mut enforcement);
+        Ok(Plan {
+            landlock,
+            filter,
+            steps: steps::steps(policy, &mut enforcement),
+            environment: Environment::new(policy),
+            cwd: policy.process.cwd.clone(),
+            timeout: policy.limits.timeout.map(|timeout| timeout.duration()),
+            enforcement,
+        })
+    }
+}
+
+/// What nothing can stand in for.
+fn require_basics(host: &Host) -> Result<()> {
+    let missing = |what: &str, way_out: &str| {
+        Err(Error::new(ErrorKind::Unsupported, what).with_hint(way_out))
+    };
+    if host.landlock_abi == 0 {
+        return missing(
+            "Landlock is missing or disabled on this kernel",
+            "it needs Linux 5.13, CONFIG_SECURITY_LANDLOCK and `landlock` among the active LSMs; \
+             container profiles may refuse its calls",
+        );
+    }
+    if !host.seccomp_filter {
+        return missing(
+            "seccomp filters are missing on this kernel",
+            "they need CONFIG_SECCOMP_FILTER; container profiles may refuse seccomp(2)",
+        );
+    }
+    if !host.child_lists {
+        return missing(
+            "/proc does not list the children of a task, so a tree could not be ended",
+            "mount /proc, on a kernel with CONFIG_PROC_CHILDREN",
+        );
+    }
+    Ok(())
+}
+
+/// Settings that are each fine but not together.
+fn contradictions(policy: &Policy) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let only = &policy.syscalls.only;
+    if !only.is_empty() && !only.iter().any(|selector| selector.calls().contains(&"execve")) {
+        let message = "must list execve (or @processes): without it the program cannot be started";
+        problems.push(Problem::new("syscalls.only", message));
+    }
+    for call in policy.syscalls.deny.iter().flat_map(|selector| selector.calls()) {
+        if *call == "execve" {
+            let message = "cannot list execve: without it the program cannot be started";
+            problems.push(Problem::new("syscalls.deny", message));
+        }
+    }
+    for selector in &policy.syscalls.allow {
+        if selector.calls().iter().any(|call| judge::is_network(call)) {
+            let message = format!("cannot lift {selector}: sockets are governed by net.*");
+            problems.push(Problem::new("syscalls.allow", message));
+        }
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+//! What the child does to itself between clone and exec.
+
+use crate::policy::{Capability, Policy};
+
+use super::enforcement::Enforcement;
+
+/// One thing that the child does; a failure ends it before the program starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ChildStep {
+    /// Asks to be killed when its keeper ends (prctl(2) PR_SET_PDEATHSIG).
+    DieWithKeeper,
+    /// Leaves the caller's session, and with it the terminal, unless the run is interactive.
+    NewSession,
+    /// Resets signal handlers, SIGPIPE, SIGXFSZ and SIGCHLD, and unblocks every signal.
+    ResetSignals,
+    /// Lowers a resource limit, hard and soft, to this value or to the caller's own if lower.
+    Limit(Resource, u64),
+    /// Changes to the directory of the plan.
+    ChangeDirectory,
+    /// Gives up gaining privileges (prctl(2) PR_SET_NO_NEW_PRIVS).
+    NoNewPrivileges,
+    /// Applies the Landlock rules.
+    Landlock,
+    /// Drops every capability but these, also from the bounding set.
+    DropCapabilities(Vec<Capability>),
+    /// Takes a descriptor table of its own in which only 0, 1 and 2 survive the exec.
+    Descriptors,
+    /// Installs the seccomp filter.
+    Filter,
+}
+
+/// A limit of getrlimit(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Resource {
+    /// RLIMIT_CORE, bytes.
+    CoreSize,
+    /// RLIMIT_FSIZE, bytes.
+    FileSize,
+    /// RLIMIT_NOFILE, descriptors.
+    OpenFiles,
+}
+
+pub(crate) fn steps(policy: &Policy, enforcement: &mut Enforcement) -> Vec<ChildStep> {
+    let mut steps = vec![ChildStep::DieWithKeeper, ChildStep::NewSession, ChildStep::ResetSignals];
+    steps.extend(limits(policy).map(|(resource, value)| ChildStep::Limit(resource, value)));
+    if policy.process.cwd.is_some() {
+        steps.push(ChildStep::ChangeDirectory);
+    }
+    let mut kept = policy.process.keep_capabilities.clone();
+    kept.sort_unstable();
+    kept.dedup();
+    for capability in &kept {
+        let line = format!("process.keep_capabilities: {capability} is kept if the caller has it");
+        enforcement.weakened.push(line);
+    }
+    steps.extend([
+        ChildStep::NoNewPrivileges,
+        ChildStep::Landlock,
+        ChildStep::DropCapabilities(kept),
+        ChildStep::Descriptors,
+        ChildStep::Filter,
+    ]);
+    steps
+}
+
+fn limits(policy: &Policy) -> impl Iterator<Item = (Resource, u64)> {
+    let core = (!policy.process.core_dumps).then_some((Resource::CoreSize, 0));
+    let size = policy.limits.file_size.map(|size| (Resource::FileSize, size.bytes()));
+    let files = policy.limits.open_files.map(|number| (Resource::OpenFiles, number));
+    core.into_iter().chain(size).chain(files)
+}

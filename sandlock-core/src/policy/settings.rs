@@ -1,0 +1,393 @@
+//! The one table of settings. Flags, keywords, documentation and readers all derive from it.
+
+use super::value::{append, append_some, insert, replace, switch};
+use super::{Input, Policy, Problems};
+
+/// How often a setting takes a value, and what a second one does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// Any number of values; a further one is appended.
+    List,
+    /// One value; a further one replaces it.
+    Scalar,
+    /// On or off; a flag of this shape takes no value.
+    Switch,
+    /// Keys with values, `KEY=VALUE` as text; a further value for a key replaces it.
+    Map,
+}
+
+/// One setting, with its names on every surface.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Setting {
+    /// Dotted path, as in TOML.
+    pub path: &'static str,
+    /// Verb of [`PolicyBuilder`](super::PolicyBuilder).
+    pub builder: &'static str,
+    /// Keyword in Python.
+    pub python: &'static str,
+    /// Long flag of the command line, without dashes.
+    pub flag: &'static str,
+    /// Short flag.
+    pub short: Option<char>,
+    /// How values add up.
+    pub shape: Shape,
+    /// What a value is, in capitals.
+    pub value: &'static str,
+    /// What it does, in one sentence.
+    pub doc: &'static str,
+    /// A value as TOML.
+    pub example: &'static str,
+    /// The same value as text, for flags and [`Policy::set`].
+    pub text: &'static str,
+    pub(crate) read: fn(&mut Policy, &str, Input<'_>) -> Problems,
+}
+
+impl Setting {
+    /// The setting at a dotted path.
+    pub fn find(path: &str) -> Option<&'static Setting> {
+        SETTINGS.iter().find(|setting| setting.path == path)
+    }
+
+    /// The map that holds a key at `path`, and the key: `process.env.LANG`.
+    pub(crate) fn find_map_holding(path: &str) -> Option<(&'static Setting, &str)> {
+        SETTINGS.iter().filter(|setting| setting.shape == Shape::Map).find_map(|setting| {
+            let key = path.strip_prefix(setting.path)?.strip_prefix('.')?;
+            Some((setting, key))
+        })
+    }
+
+    /// The first part of the path.
+    pub fn section(&self) -> &'static str {
+        self.path.split_once('.').map_or(self.path, |(section, _)| section)
+    }
+}
+
+/// Every setting, in the order of the documentation.
+pub static SETTINGS: &[Setting] = &[
+    Setting {
+        path: "fs.read",
+        builder: "fs_read",
+        python: "fs_readable",
+        flag: "fs-read",
+        short: Some('r'),
+        shape: Shape::List,
+        value: "PATH",
+        doc: "Read, list and execute at and below this path. A missing path is an error.",
+        example: "[\"/usr\"]",
+        text: "/usr",
+        read: |policy, path, input| append(&mut policy.fs.read, path, input),
+    },
+    Setting {
+        path: "fs.read_if_exists",
+        builder: "fs_read_if_exists",
+        python: "fs_readable_if_exists",
+        flag: "fs-read-if-exists",
+        short: None,
+        shape: Shape::List,
+        value: "PATH",
+        doc: "The same as fs.read, skipped if the path is missing.",
+        example: "[\"/lib64\"]",
+        text: "/lib64",
+        read: |policy, path, input| append(&mut policy.fs.read_if_exists, path, input),
+    },
+    Setting {
+        path: "fs.write",
+        builder: "fs_write",
+        python: "fs_writable",
+        flag: "fs-write",
+        short: Some('w'),
+        shape: Shape::List,
+        value: "PATH",
+        doc: "Everything fs.read grants, and create, change, rename and remove below this path. \
+              A missing path is an error.",
+        example: "[\"/tmp/job\"]",
+        text: "/tmp/job",
+        read: |policy, path, input| append(&mut policy.fs.write, path, input),
+    },
+    Setting {
+        path: "fs.write_if_exists",
+        builder: "fs_write_if_exists",
+        python: "fs_writable_if_exists",
+        flag: "fs-write-if-exists",
+        short: None,
+        shape: Shape::List,
+        value: "PATH",
+        doc: "The same as fs.write, skipped if the path is missing.",
+        example: "[\"/dev/shm\"]",
+        text: "/dev/shm",
+        read: |policy, path, input| append(&mut policy.fs.write_if_exists, path, input),
+    },
+    Setting {
+        path: "net.allow",
+        builder: "net_allow",
+        python: "net_allow",
+        flag: "net-allow",
+        short: None,
+        shape: Shape::List,
+        value: "RULE",
+        doc: "`*` lifts every restriction of TCP and UDP, listening included; `tcp://:PORTS` \
+              permits outbound TCP connections to these ports of any host and nothing else. Ports \
+              are `443`, `80,443`, `8000-8100` or `*`. Without a rule there are no internet \
+              sockets at all.",
+        example: "[\"tcp://:443\"]",
+        text: "tcp://:443",
+        read: |policy, path, input| append(&mut policy.net.allow, path, input),
+    },
+    Setting {
+        path: "net.unix",
+        builder: "net_unix",
+        python: "net_unix",
+        flag: "net-unix",
+        short: None,
+        shape: Shape::List,
+        value: "PATH",
+        doc: "Unix sockets it may connect to. Only `*` is possible so far: every socket that file \
+              permissions let it reach, services of the host included; listed as weakened.",
+        example: "[\"*\"]",
+        text: "*",
+        read: |policy, path, input| append(&mut policy.net.unix, path, input),
+    },
+    Setting {
+        path: "limits.open_files",
+        builder: "max_open_files",
+        python: "max_open_files",
+        flag: "max-open-files",
+        short: None,
+        shape: Shape::Scalar,
+        value: "N",
+        doc: "Descriptors that each process may have open (RLIMIT_NOFILE).",
+        example: "256",
+        text: "256",
+        read: |policy, path, input| replace(&mut policy.limits.open_files, path, input),
+    },
+    Setting {
+        path: "limits.file_size",
+        builder: "max_file_size",
+        python: "max_file_size",
+        flag: "max-file-size",
+        short: None,
+        shape: Shape::Scalar,
+        value: "SIZE",
+        doc: "Largest file it may write (RLIMIT_FSIZE): bytes, or a number with K, M, G or T \
+              (powers of 1024).",
+        example: "\"64M\"",
+        text: "64M",
+        read: |policy, path, input| replace(&mut policy.limits.file_size, path, input),
+    },
+    Setting {
+        path: "limits.timeout",
+        builder: "timeout",
+        python: "timeout",
+        flag: "timeout",
+        short: Some('t'),
+        shape: Shape::Scalar,
+        value: "TIME",
+        doc: "Wall clock of the run, after which the whole tree is killed: seconds, or a number \
+              with ms, s, m or h.",
+        example: "\"1.5s\"",
+        text: "1.5",
+        read: |policy, path, input| replace(&mut policy.limits.timeout, path, input),
+    },
+    Setting {
+        path: "process.env",
+        builder: "env",
+        python: "env",
+        flag: "env",
+        short: None,
+        shape: Shape::Map,
+        value: "K=V",
+        doc: "Environment variables added or replaced.",
+        example: "{ LANG = \"C\" }",
+        text: "LANG=C",
+        read: |policy, path, input| insert(&mut policy.process.env, path, input),
+    },
+    Setting {
+        path: "process.clean_env",
+        builder: "clean_env",
+        python: "clean_env",
+        flag: "clean-env",
+        short: None,
+        shape: Shape::Switch,
+        value: "",
+        doc: "Start from PATH, HOME, USER, LANG and TERM of the caller only.",
+        example: "true",
+        text: "true",
+        read: |policy, path, input| switch(&mut policy.process.clean_env, path, input),
+    },
+    Setting {
+        path: "process.cwd",
+        builder: "cwd",
+        python: "cwd",
+        flag: "cwd",
+        short: None,
+        shape: Shape::Scalar,
+        value: "DIR",
+        doc: "Directory the program starts in; the caller's own if unset. It grants nothing.",
+        example: "\"/tmp\"",
+        text: "/tmp",
+        read: |policy, path, input| replace(&mut policy.process.cwd, path, input),
+    },
+    Setting {
+        path: "process.keep_capabilities",
+        builder: "keep_capability",
+        python: "keep_capabilities",
+        flag: "keep-capability",
+        short: None,
+        shape: Shape::List,
+        value: "NAME",
+        doc: "Capabilities of the caller that survive, with or without `CAP_`; by default none \
+              do. Listed as weakened.",
+        example: "[\"net_bind_service\"]",
+        text: "net_bind_service",
+        read: |policy, path, input| append(&mut policy.process.keep_capabilities, path, input),
+    },
+    Setting {
+        path: "process.core_dumps",
+        builder: "core_dumps",
+        python: "core_dumps",
+        flag: "core-dumps",
+        short: None,
+        shape: Shape::Switch,
+        value: "",
+        doc: "Let it dump core; off by default (RLIMIT_CORE).",
+        example: "true",
+        text: "true",
+        read: |policy, path, input| switch(&mut policy.process.core_dumps, path, input),
+    },
+    Setting {
+        path: "syscalls.deny",
+        builder: "deny_syscalls",
+        python: "deny_syscalls",
+        flag: "deny-syscall",
+        short: None,
+        shape: Shape::List,
+        value: "NAME",
+        doc: "System calls, or @groups of them, refused with EPERM beyond the base deny list.",
+        example: "[\"@file-metadata\"]",
+        text: "@file-metadata",
+        read: |policy, path, input| append(&mut policy.syscalls.deny, path, input),
+    },
+    Setting {
+        path: "syscalls.allow",
+        builder: "allow_syscalls",
+        python: "allow_syscalls",
+        flag: "allow-syscall",
+        short: None,
+        shape: Shape::List,
+        value: "NAME",
+        doc: "System calls, or @groups of them, lifted from the base deny list; listed as \
+              weakened.",
+        example: "[\"ptrace\"]",
+        text: "ptrace",
+        read: |policy, path, input| append(&mut policy.syscalls.allow, path, input),
+    },
+    Setting {
+        path: "syscalls.only",
+        builder: "only_syscalls",
+        python: "only_syscalls",
+        flag: "only-syscall",
+        short: None,
+        shape: Shape::List,
+        value: "NAME",
+        doc: "Allow-list: every call outside it is answered ENOSYS. The base deny list still \
+              holds. It must list execve, which starts the program.",
+        example: "[\"@processes\", \"@memory\", \"@file-io\"]",
+        text: "@processes",
+        read: |policy, path, input| append_some(&mut policy.syscalls.only, path, input),
+    },
+    Setting {
+        path: "protections",
+        builder: "protection",
+        python: "protections",
+        flag: "protection",
+        short: None,
+        shape: Shape::Map,
+        value: "NAME=MODE",
+        doc: "What to do where the kernel lacks a protection: `strict` (default) is an error, \
+              `if-available` runs without it and says so, `off` never uses it. NAME is fs_refer, \
+              fs_truncate, fs_ioctl_dev, net_tcp, signal_scope or abstract_unix_scope.",
+        example: "{ fs_ioctl_dev = \"off\" }",
+        text: "fs_ioctl_dev=off",
+        read: |policy, path, input| insert(&mut policy.protections, path, input),
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// The paths of every leaf that a policy with all examples set serializes to.
+    fn serialized_paths() -> BTreeSet<String> {
+        let mut policy = Policy::default();
+        for setting in SETTINGS {
+            policy.set(setting.path, setting.text).unwrap();
+        }
+        let table: toml::Table = policy.to_toml().unwrap().parse().unwrap();
+        let mut paths = BTreeSet::new();
+        for (section, value) in &table {
+            if Setting::find(section).is_some() {
+                paths.insert(section.clone());
+                continue;
+            }
+            for name in value.as_table().unwrap().keys() {
+                paths.insert(format!("{section}.{name}"));
+            }
+        }
+        paths
+    }
+
+    #[test]
+    fn the_table_and_the_policy_type_hold_the_same_settings() {
+        let table: BTreeSet<String> = SETTINGS.iter().map(|s| s.path.to_owned()).collect();
+        assert_eq!(table, serialized_paths());
+    }
+
+    #[test]
+    fn names_are_unique_on_every_surface() {
+        let names: [fn(&Setting) -> &str; 4] =
+            [|s| s.path, |s| s.builder, |s| s.python, |s| s.flag];
+        for name in names {
+            let unique: BTreeSet<&str> = SETTINGS.iter().map(name).collect();
+            assert_eq!(unique.len(), SETTINGS.len());
+        }
+        let shorts: Vec<char> = SETTINGS.iter().filter_map(|s| s.short).collect();
+        assert_eq!(shorts.iter().collect::<BTreeSet<_>>().len(), shorts.len());
+    }
+
+    #[test]
+    fn every_setting_has_a_sentence_and_an_example_that_changes_the_policy() {
+        for setting in SETTINGS {
+            assert!(setting.doc.ends_with('.'), "{}", setting.path);
+            let text = format!("{} = {}", setting.path, setting.example);
+            let policy = Policy::from_toml(&text).unwrap_or_else(|e| panic!("{text}: {e}"));
+            assert_ne!(policy, Policy::default(), "{text}");
+        }
+    }
+
+    #[test]
+    fn text_and_toml_of_every_example_mean_the_same() {
+        for setting in SETTINGS.iter().filter(|s| s.path != "syscalls.only") {
+            let toml = format!("{} = {}", setting.path, setting.example);
+            let mut policy = Policy::default();
+            policy.set(setting.path, setting.text).unwrap();
+            assert_eq!(policy, Policy::from_toml(&toml).unwrap(), "{}", setting.path);
+        }
+    }
+
+    #[test]
+    fn every_setting_survives_toml_and_json() {
+        let mut all = Policy::default();
+        for setting in SETTINGS {
+            let mut one = Policy::default();
+            one.set(setting.path, setting.text).unwrap();
+            all.set(setting.path, setting.text).unwrap();
+            for policy in [&one, &all] {
+                assert_eq!(&Policy::from_toml(&policy.to_toml().unwrap()).unwrap(), policy);
+                let json = serde_json::to_string(policy).unwrap();
+                assert_eq!(&serde_json::from_str::<Policy>(&json).unwrap(), policy, "{json}");
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Unix sockets that may be connected to.
+
+use std::ffi::OsStr;
+
+use serde::{Serialize, Serializer};
+
+use super::Value;
+
+/// A grant of unix sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UnixRule {
+    /// `*`: every unix socket that file permissions let the program reach.
+    Any,
+}
+
+impl Serialize for UnixRule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("*")
+    }
+}
+
+impl Value for UnixRule {
+    const EXPECTED: &'static str = "`*`";
+
+    fn from_text(text: &OsStr) -> Result<Self, String> {
+        if text == "*" {
+            return Ok(UnixRule::Any);
+        }
+        Err(format!(
+            "expected `*`, found \"{}\": single sockets cannot be granted yet",
+            text.display()
+        ))
+    }
+}

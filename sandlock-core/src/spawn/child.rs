@@ -1,0 +1,142 @@
+//! What runs between clone and exec. It shares memory and thread pointer with a running thread of
+//! the host, so: raw system calls only, no allocation, no lock, no panic, no thread-local.
+
+#![allow(unsafe_code)]
+
+use std::ffi::{c_char, c_void};
+
+use seccompiler::sock_filter;
+
+use super::report::Report;
+use super::step::Step;
+use crate::sys::raw::{self, CapabilitySets, Disposition, Errno};
+use crate::sys::{landlock, seccomp};
+
+/// A step with everything it needs, prepared by the owner.
+#[derive(Clone, Copy)]
+pub(crate) enum Action {
+    DieWithKeeper,
+    NewSession,
+    ResetSignals,
+    Limit { resource: u32, value: u64 },
+    ChangeDirectory { directory: i32 },
+    NoNewPrivileges,
+    Landlock { ruleset: i32 },
+    DropCapabilities { keep: u64 },
+    Descriptors { stdio: [Option<i32>; 3] },
+    Filter { program: *const [sock_filter] },
+}
+
+/// Everything the child does and executes. All pointers stay valid until the keeper has ended.
+pub(crate) struct Script {
+    pub(crate) actions: Vec<Action>,
+    pub(crate) path: *const c_char,
+    pub(crate) argv: *const *const c_char,
+    pub(crate) envp: *const *const c_char,
+    pub(crate) report: *const Report,
+}
+
+/// The child's entry; `script` is a [`Script`].
+pub(crate) extern "C" fn run(script: *mut c_void) -> ! {
+    // SAFETY: the owner keeps script and report alive until the keeper has ended.
+    let (script, report) = unsafe {
+        let script = &*script.cast::<Script>();
+        (script, &*script.report)
+    };
+    for action in &script.actions {
+        if let Err((step, errno)) = perform(action) {
+            report.fail(step, errno);
+            raw::exit(127);
+        }
+    }
+    // SAFETY: path, argv and envp were made of CStrings that outlive the keeper.
+    let errno = unsafe { raw::execve(script.path, script.argv, script.envp) };
+    report.fail(Step::Execute, errno);
+    raw::exit(127)
+}
+
+fn perform(action: &Action) -> Result<(), (Step, Errno)> {
+    let (step, result) = match *action {
+        Action::DieWithKeeper => (Step::DieWithKeeper, die_with_keeper()),
+        Action::NewSession => (Step::NewSession, raw::setsid()),
+        Action::ResetSignals => (Step::ResetSignals, reset_signals()),
+        Action::Limit { resource, value } => (Step::Limit, raw::set_rlimit(resource, value)),
+        Action::ChangeDirectory { directory } => (Step::ChangeDirectory, raw::fchdir(directory)),
+        Action::NoNewPrivileges => {
+            (Step::NoNewPrivileges, raw::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0).map(drop))
+        }
+        Action::Landlock { ruleset } => (Step::Landlock, landlock::restrict_self(ruleset)),
+        Action::DropCapabilities { keep } => (Step::DropCapabilities, drop_capabilities(keep)),
+        Action::Descriptors { stdio } => (Step::Descriptors, set_up_descriptors(stdio)),
+        // SAFETY: the program lives as long as the script.
+        Action::Filter { program } => {
+            (Step::Filter, seccomp::install(unsafe { &*program }, 0).map(drop))
+        }
+    };
+    result.map_err(|errno| (step, errno))
+}
+
+/// The keeper waits for the exec of this very child, so it cannot have ended before the request.
+fn die_with_keeper() -> Result<(), Errno> {
+    raw::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as usize, 0).map(drop)
+}
+
+/// Resets what the host handles, before anything is unblocked: its handlers must not run here.
+fn reset_signals() -> Result<(), Errno> {
+    for signal in 1..=64 {
+        let always = matches!(signal, libc::SIGPIPE | libc::SIGXFSZ | libc::SIGCHLD);
+        match raw::disposition(signal) {
+            Ok(Disposition::Handled) => raw::reset_signal(signal)?,
+            Ok(Disposition::Ignored) if always => raw::reset_signal(signal)?,
+            Ok(_) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    raw::set_signal_mask(0).map(drop)
+}
+
+/// Nothing but `keep` survives, in any set. The bounding set matters only to callers that may
+/// change it: for everybody else no_new_privs rules out gaining anything.
+fn drop_capabilities(keep: u64) -> Result<(), Errno> {
+    const CAP_SETPCAP: u64 = 1 << 8;
+    let sets = raw::capabilities()?;
+    if sets.effective & CAP_SETPCAP != 0 {
+        drop_from_bounding_set(keep)?;
+    }
+    raw::prctl_ambient(libc::PR_CAP_AMBIENT_CLEAR_ALL, 0)?;
+    let kept = sets.permitted & keep;
+    if sets.permitted | sets.inheritable != 0 {
+        let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: kept };
+        raw::set_capabilities(sets)?;
+    }
+    for capability in (0..64).filter(|capability| kept >> capability & 1 == 1) {
+        raw::prctl_ambient(libc::PR_CAP_AMBIENT_RAISE, capability)?;
+    }
+    Ok(())
+}
+
+fn drop_from_bounding_set(keep: u64) -> Result<(), Errno> {
+    for capability in 0..64usize {
+        match raw::prctl(libc::PR_CAPBSET_READ, capability, 0) {
+            // Beyond the last capability of this kernel.
+            Err(libc::EINVAL) => break,
+            Ok(1) if keep >> capability & 1 == 0 => {
+                raw::prctl(libc::PR_CAPBSET_DROP, capability, 0)?;
+            }
+            Ok(_) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
+
+/// From here on the descriptor table is the child's own, so the host's cannot be harmed.
+fn set_up_descriptors(stdio: [Option<i32>; 3]) -> Result<(), Errno> {
+    raw::own_descriptors(3, true)?;
+    for (target, source) in (0..).zip(stdio) {
+        if let Some(source) = source {
+            raw::dup_onto(source, target)?;
+        }
+    }
+    Ok(())
+}

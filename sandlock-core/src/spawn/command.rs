@@ -1,0 +1,149 @@
+//! The command: found, checked and turned into what execve(2) takes, before anything runs.
+
+use std::collections::BTreeMap;
+use std::ffi::{CString, OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{AccessFlags, eaccess};
+
+use crate::error::{Error, ErrorKind, Result, describe_errno};
+
+/// Where commands are looked for when the program's environment has no PATH, as execvp(3) does.
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
+/// A command that exists and is executable as far as file permissions go.
+#[derive(Debug)]
+pub(crate) struct Command {
+    /// What is executed.
+    pub(crate) path: PathBuf,
+    pub(crate) path_text: CString,
+    pub(crate) argv: Vec<CString>,
+    pub(crate) envp: Vec<CString>,
+}
+
+impl Command {
+    /// Finds the command of `arguments`, relative to `cwd` and the PATH of `environment`.
+    pub(crate) fn new(
+        arguments: &[OsString],
+        environment: BTreeMap<OsString, OsString>,
+        cwd: Option<&Path>,
+    ) -> Result<Command> {
+        let argv = arguments
+            .iter()
+            .map(|argument| text(argument, "the command"))
+            .collect::<Result<_>>()?;
+        let name = match arguments.first() {
+            Some(name) if !name.is_empty() => name,
+            _ => return Err(Error::new(ErrorKind::Command, "the command is empty")),
+        };
+        let path = find(name, environment.get(OsStr::new("PATH")), cwd)?;
+        let path_text = text(path.as_os_str(), "the command")?;
+        let envp = environment.into_iter().map(variable).collect::<Result<_>>()?;
+        Ok(Command { path, path_text, argv, envp })
+    }
+}
+
+fn text(bytes: &OsStr, whose: &str) -> Result<CString> {
+    CString::new(bytes.as_bytes()).map_err(|_| {
+        let message = format!("{whose} holds a NUL byte: \"{}\"", bytes.display());
+        Error::new(ErrorKind::Command, message)
+    })
+}
+
+fn variable((mut name, value): (OsString, OsString)) -> Result<CString> {
+    name.push("=");
+    name.push(value);
+    CString::new(name.into_vec())
+        .map_err(|_| Error::new(ErrorKind::Command, "a variable of the environment holds a NUL"))
+}
+
+/// The path of `name`: itself if it has a slash, otherwise the first executable one in PATH.
+fn find(name: &OsStr, search: Option<&OsString>, cwd: Option<&Path>) -> Result<PathBuf> {
+    let place = |path: &Path| cwd.map_or_else(|| path.to_owned(), |cwd| cwd.join(path));
+    if name.as_bytes().contains(&b'/') {
+        return match check(&place(Path::new(name))) {
+            Ok(()) => Ok(PathBuf::from(name)),
+            Err(errno) => Err(unusable(name, errno)),
+        };
+    }
+    let mut refusal = None;
+    for directory in std::env::split_paths(search.map_or(OsStr::new(DEFAULT_PATH), |path| path)) {
+        let here = if directory.as_os_str().is_empty() { Path::new(".") } else { &directory };
+        let candidate = here.join(name);
+        match check(&place(&candidate)) {
+            Ok(()) => return Ok(candidate),
+            Err(libc::ENOENT | libc::ENOTDIR) => {}
+            Err(errno) => refusal = refusal.or(Some((candidate, errno))),
+        }
+    }
+    match refusal {
+        Some((candidate, errno)) => Err(unusable(candidate.as_os_str(), errno)),
+        None => {
+            let message = format!("command not found: \"{}\"", name.display());
+            Err(Error::new(ErrorKind::NotFound, message)
+                .with_errno(libc::ENOENT)
+                .with_hint("it is searched in the PATH of the program's environment"))
+        }
+    }
+}
+
+/// Whether file type and permissions let `path` be executed.
+fn check(path: &Path) -> Result<(), i32> {
+    let metadata = std::fs::metadata(path).map_err(|e| e.raw_os_error().unwrap_or(libc::EIO))?;
+    if metadata.is_dir() {
+        return Err(libc::EISDIR);
+    }
+    eaccess(path, AccessFlags::X_OK).map_err(|errno| errno as i32)
+}
+
+fn unusable(path: &OsStr, errno: i32) -> Error {
+    let kind = match errno {
+        libc::ENOENT | libc::ENOTDIR => ErrorKind::NotFound,
+        _ => ErrorKind::CannotExecute,
+    };
+    let message = format!("cannot execute \"{}\": {}", path.display(), describe_errno(errno));
+    Error::new(kind, message).with_errno(errno)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(arguments: &[&str]) -> Result<Command> {
+        let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+        Command::new(&arguments, BTreeMap::new(), None)
+    }
+
+    fn kind_of(arguments: &[&str]) -> ErrorKind {
+        command(arguments).unwrap_err().kind()
+    }
+
+    #[test]
+    fn commands_are_found_in_the_path_of_their_environment() {
+        assert_eq!(command(&["true"]).unwrap().path, Path::new("/bin/true"));
+        let empty = BTreeMap::from([("PATH".into(), "/nonexistent".into())]);
+        let error = Command::new(&["true".into()], empty, None).unwrap_err();
+        assert_eq!((error.kind(), error.errno()), (ErrorKind::NotFound, Some(libc::ENOENT)));
+    }
+
+    #[test]
+    fn what_cannot_be_a_command_has_a_kind_of_its_own() {
+        assert_eq!(kind_of(&[]), ErrorKind::Command);
+        assert_eq!(kind_of(&[""]), ErrorKind::Command);
+        assert_eq!(kind_of(&["tr\0ue"]), ErrorKind::Command);
+        assert_eq!(kind_of(&["true", "a\0b"]), ErrorKind::Command);
+        assert_eq!(kind_of(&["no-such-command-anywhere"]), ErrorKind::NotFound);
+        assert_eq!(kind_of(&["/no/such/command"]), ErrorKind::NotFound);
+        assert_eq!(kind_of(&["/etc"]), ErrorKind::CannotExecute);
+        assert_eq!(kind_of(&["/etc/passwd"]), ErrorKind::CannotExecute);
+    }
+
+    #[test]
+    fn a_relative_command_is_looked_for_in_its_own_directory() {
+        let found = Command::new(&["./true".into()], BTreeMap::new(), Some(Path::new("/bin")));
+        assert_eq!(found.unwrap().path, Path::new("./true"));
+        let missing = Command::new(&["./true".into()], BTreeMap::new(), Some(Path::new("/")));
+        assert_eq!(missing.unwrap_err().kind(), ErrorKind::NotFound);
+    }
+}

@@ -1,0 +1,17 @@
+//! Starting a program and ending its tree: keeper and child (see docs/architecture.md).
+
+mod child;
+mod command;
+mod diagnose;
+mod keeper;
+mod launch;
+mod report;
+mod step;
+mod tree;
+
+pub use step::Step;
+
+pub(crate) use command::Command;
+pub(crate) use launch::{Launch, Stdio};
+pub(crate) use report::RawUsage;
+pub(crate) use tree::Tree;

@@ -1,0 +1,72 @@
+//! What keeper and child tell their owner, in memory that all three share.
+
+use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
+
+use super::step::Step;
+use crate::sys::raw::Errno;
+
+/// Not a status that wait(2) can report.
+const NO_STATUS: i32 = i32::MIN;
+
+/// Written by keeper and child, read by the owner once the keeper has ended.
+pub(crate) struct Report {
+    failed_step: AtomicI32,
+    errno: AtomicI32,
+    status: AtomicI32,
+    /// User time, system time (microseconds), peak memory (KiB).
+    usage: [AtomicI64; 3],
+}
+
+/// Resources that the tree used, as getrusage(2) counts them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RawUsage {
+    pub(crate) user_micros: i64,
+    pub(crate) system_micros: i64,
+    pub(crate) peak_kib: i64,
+}
+
+impl Report {
+    pub(crate) fn new() -> Self {
+        Report {
+            failed_step: AtomicI32::new(0),
+            errno: AtomicI32::new(0),
+            status: AtomicI32::new(NO_STATUS),
+            usage: [const { AtomicI64::new(0) }; 3],
+        }
+    }
+
+    pub(crate) fn fail(&self, step: Step, errno: Errno) {
+        self.errno.store(errno, Ordering::Relaxed);
+        self.failed_step.store(step as i32, Ordering::Release);
+    }
+
+    pub(crate) fn failure(&self) -> Option<(Step, Errno)> {
+        let step = Step::from_number(self.failed_step.load(Ordering::Acquire))?;
+        Some((step, self.errno.load(Ordering::Relaxed)))
+    }
+
+    pub(crate) fn set_status(&self, status: i32) {
+        self.status.store(status, Ordering::Release);
+    }
+
+    /// The wait status of the program; `None` if its keeper did not live to see it end.
+    pub(crate) fn status(&self) -> Option<i32> {
+        Some(self.status.load(Ordering::Acquire)).filter(|status| *status != NO_STATUS)
+    }
+
+    pub(crate) fn set_usage(&self, usage: &libc::rusage) {
+        let micros = |time: libc::timeval| time.tv_sec * 1_000_000 + time.tv_usec;
+        self.usage[0].store(micros(usage.ru_utime), Ordering::Relaxed);
+        self.usage[1].store(micros(usage.ru_stime), Ordering::Relaxed);
+        self.usage[2].store(usage.ru_maxrss, Ordering::Relaxed);
+    }
+
+    pub(crate) fn usage(&self) -> RawUsage {
+        let [user, system, peak] = &self.usage;
+        RawUsage {
+            user_micros: user.load(Ordering::Relaxed),
+            system_micros: system.load(Ordering::Relaxed),
+            peak_kib: peak.load(Ordering::Relaxed),
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The door to the kernel. With `spawn::child` and `spawn::keeper` this is the only place where
+//! `unsafe` is allowed; nothing here knows a policy.
+
+pub(crate) mod clone;
+pub(crate) mod landlock;
+pub(crate) mod raw;
+pub(crate) mod seccomp;
+pub(crate) mod stack;

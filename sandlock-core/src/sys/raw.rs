@@ -1,0 +1,290 @@
+//! Raw system calls that are made between clone and exec: no libc, no `errno`, no allocation.
+//!
+//! Every wrapper begins with the call it makes. All of them are also sound in an ordinary thread.
+
+#![allow(unsafe_code)]
+
+use std::ffi::c_char;
+use std::time::Duration;
+
+use syscalls::{Sysno, raw_syscall};
+
+/// A positive error number of the kernel.
+pub(crate) type Errno = i32;
+
+/// Splits what the kernel returns into value and error number.
+pub(crate) fn check(answer: usize) -> Result<usize, Errno> {
+    let signed = answer.cast_signed();
+    match signed {
+        -4095..=-1 => Err(-(signed as i32)),
+        _ => Ok(answer),
+    }
+}
+
+/// prctl(2) with up to two arguments that are numbers.
+pub(crate) fn prctl(option: i32, argument: usize, second: usize) -> Result<usize, Errno> {
+    // SAFETY: the options used take numbers, except PR_SET_NAME, which has its own wrapper.
+    check(unsafe { raw_syscall!(Sysno::prctl, option, argument, second, 0usize, 0usize) })
+}
+
+/// prctl(2) PR_CAP_AMBIENT.
+pub(crate) fn prctl_ambient(operation: i32, capability: usize) -> Result<(), Errno> {
+    prctl(libc::PR_CAP_AMBIENT, operation.cast_unsigned() as usize, capability).map(drop)
+}
+
+/// prctl(2) PR_SET_NAME.
+pub(crate) fn set_name(name: &'static std::ffi::CStr) -> Result<(), Errno> {
+    // SAFETY: the name is NUL-terminated and lives for ever.
+    check(unsafe { raw_syscall!(Sysno::prctl, libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) })
+        .map(drop)
+}
+
+/// getppid(2).
+pub(crate) fn getppid() -> i32 {
+    // SAFETY: the call takes nothing and cannot fail.
+    (unsafe { raw_syscall!(Sysno::getppid) }) as i32
+}
+
+/// setsid(2).
+pub(crate) fn setsid() -> Result<(), Errno> {
+    // SAFETY: the call takes nothing.
+    check(unsafe { raw_syscall!(Sysno::setsid) }).map(drop)
+}
+
+/// chdir(2).
+pub(crate) fn chdir(path: &std::ffi::CStr) -> Result<(), Errno> {
+    // SAFETY: the path is NUL-terminated.
+    check(unsafe { raw_syscall!(Sysno::chdir, path.as_ptr()) }).map(drop)
+}
+
+/// fchdir(2).
+pub(crate) fn fchdir(fd: i32) -> Result<(), Errno> {
+    // SAFETY: the call takes a descriptor number.
+    check(unsafe { raw_syscall!(Sysno::fchdir, fd) }).map(drop)
+}
+
+/// dup3(2) onto `target`, without close-on-exec.
+pub(crate) fn dup_onto(fd: i32, target: i32) -> Result<(), Errno> {
+    // SAFETY: the caller owns the descriptor table, and `target` is one of 0, 1 and 2 in it.
+    check(unsafe { raw_syscall!(Sysno::dup3, fd, target, 0) }).map(drop)
+}
+
+/// close_range(2) with CLOSE_RANGE_UNSHARE: gives the task a descriptor table of its own, with
+/// everything from `first` on closed, or marked close-on-exec.
+pub(crate) fn own_descriptors(first: u32, on_exec: bool) -> Result<(), Errno> {
+    let flags = libc::CLOSE_RANGE_UNSHARE | if on_exec { libc::CLOSE_RANGE_CLOEXEC } else { 0 };
+    // SAFETY: with CLOSE_RANGE_UNSHARE only the caller's own copy of the table is changed.
+    check(unsafe { raw_syscall!(Sysno::close_range, first, u32::MAX, flags) }).map(drop)
+}
+
+/// prlimit64(2) on the calling process: both limits become `value`.
+pub(crate) fn set_rlimit(resource: u32, value: u64) -> Result<(), Errno> {
+    let limit = [value, value];
+    // SAFETY: the kernel reads one `struct rlimit64`, two numbers of 64 bits.
+    check(unsafe { raw_syscall!(Sysno::prlimit64, 0, resource, limit.as_ptr(), 0usize) }).map(drop)
+}
+
+/// The size of the kernel's signal sets in bytes.
+const SIGSET_SIZE: usize = 8;
+
+/// The kernel's `struct sigaction`; the restorer is missing on arm64, where the last word is unused.
+type KernelSigaction = [usize; 4];
+
+/// The disposition of a signal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Disposition {
+    Default,
+    Ignored,
+    Handled,
+}
+
+/// rt_sigaction(2), asking.
+pub(crate) fn disposition(signal: i32) -> Result<Disposition, Errno> {
+    let mut action: KernelSigaction = [0; 4];
+    // SAFETY: the kernel writes at most four words.
+    check(unsafe {
+        raw_syscall!(Sysno::rt_sigaction, signal, 0usize, action.as_mut_ptr(), SIGSET_SIZE)
+    })?;
+    Ok(match action[0] {
+        libc::SIG_DFL => Disposition::Default,
+        libc::SIG_IGN => Disposition::Ignored,
+        _ => Disposition::Handled,
+    })
+}
+
+/// rt_sigaction(2) to SIG_DFL.
+pub(crate) fn reset_signal(signal: i32) -> Result<(), Errno> {
+    let action: KernelSigaction = [0; 4];
+    // SAFETY: the caller's dispositions are its own (cloned without CLONE_SIGHAND).
+    check(unsafe {
+        raw_syscall!(Sysno::rt_sigaction, signal, action.as_ptr(), 0usize, SIGSET_SIZE)
+    })
+    .map(drop)
+}
+
+/// rt_sigprocmask(2): the set of blocked signals becomes `set`; returns the one before.
+pub(crate) fn set_signal_mask(set: u64) -> Result<u64, Errno> {
+    let mut old = 0u64;
+    // SAFETY: the kernel reads and writes one set of 64 bits each.
+    check(unsafe {
+        raw_syscall!(
+            Sysno::rt_sigprocmask,
+            libc::SIG_SETMASK,
+            &raw const set,
+            &raw mut old,
+            SIGSET_SIZE
+        )
+    })?;
+    Ok(old)
+}
+
+/// The set that holds only `signal`.
+pub(crate) const fn signal_bit(signal: i32) -> u64 {
+    1 << (signal - 1)
+}
+
+/// rt_sigtimedwait(2): takes one pending signal of `set`; `None` when the time is over or a signal
+/// outside the set came.
+pub(crate) fn take_signal(set: u64, timeout: Option<Duration>) -> Option<i32> {
+    let time = timeout.map(|time| [time.as_secs(), u64::from(time.subsec_nanos())]);
+    let time_pointer = time.as_ref().map_or(0, |time| time.as_ptr() as usize);
+    // SAFETY: the kernel reads one set and, unless it is null, one timespec of two 64-bit words.
+    let answer = unsafe {
+        raw_syscall!(Sysno::rt_sigtimedwait, &raw const set, 0usize, time_pointer, SIGSET_SIZE)
+    };
+    check(answer).ok().and_then(|signal| i32::try_from(signal).ok())
+}
+
+/// What wait4(2) says about the caller's children.
+pub(crate) enum Reaped {
+    /// This child ended, with this status.
+    Child(i32, i32),
+    /// There are children, and none has ended.
+    NoneEnded,
+    /// There are no children.
+    NoChildren,
+}
+
+/// wait4(2) for any child, without waiting.
+pub(crate) fn reap_any() -> Reaped {
+    let mut status = 0i32;
+    // SAFETY: the kernel writes one int.
+    let answer = unsafe {
+        raw_syscall!(Sysno::wait4, -1i32, &raw mut status, libc::WNOHANG | libc::__WALL, 0usize)
+    };
+    match check(answer) {
+        Ok(0) => Reaped::NoneEnded,
+        Ok(pid) => Reaped::Child(pid as i32, status),
+        Err(libc::EINTR) => Reaped::NoneEnded,
+        Err(_) => Reaped::NoChildren,
+    }
+}
+
+/// kill(2) with SIGKILL. `pid` is a child that the caller has not reaped; the signal is lost only
+/// on one that has ended already.
+pub(crate) fn kill_child(pid: i32) {
+    // SAFETY: the call takes two numbers.
+    unsafe { raw_syscall!(Sysno::kill, pid, libc::SIGKILL) };
+}
+
+/// getrusage(2) of all reaped children.
+pub(crate) fn children_usage(usage: &mut libc::rusage) -> Result<(), Errno> {
+    // SAFETY: the kernel writes one `struct rusage`.
+    check(unsafe { raw_syscall!(Sysno::getrusage, libc::RUSAGE_CHILDREN, &raw mut *usage) })
+        .map(drop)
+}
+
+/// openat(2), read-only and close-on-exec.
+pub(crate) fn open(path: &std::ffi::CStr) -> Result<i32, Errno> {
+    let flags = libc::O_RDONLY | libc::O_CLOEXEC;
+    // SAFETY: the path is NUL-terminated.
+    let answer = unsafe { raw_syscall!(Sysno::openat, libc::AT_FDCWD, path.as_ptr(), flags) };
+    check(answer).map(|fd| fd as i32)
+}
+
+/// pread64(2).
+pub(crate) fn pread(fd: i32, buffer: &mut [u8], offset: u64) -> Result<usize, Errno> {
+    // SAFETY: the kernel writes at most the length of the buffer.
+    check(unsafe { raw_syscall!(Sysno::pread64, fd, buffer.as_mut_ptr(), buffer.len(), offset) })
+}
+
+/// close(2).
+pub(crate) fn close(fd: i32) {
+    // SAFETY: the caller owns the descriptor; the result says nothing that could be acted on.
+    unsafe { raw_syscall!(Sysno::close, fd) };
+}
+
+/// exit_group(2); a trap instruction where a filter refuses the call.
+pub(crate) fn exit(status: i32) -> ! {
+    // SAFETY: ends the calling process, and nothing else.
+    unsafe { raw_syscall!(Sysno::exit_group, status) };
+    // SAFETY: raises SIGILL in the calling process.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        std::arch::asm!("ud2", options(noreturn))
+    }
+    // SAFETY: as above, SIGTRAP.
+    #[cfg(target_arch = "aarch64")]
+    unsafe {
+        std::arch::asm!("brk #1", options(noreturn))
+    }
+}
+
+/// pidfd_send_signal(2).
+pub(crate) fn signal_pidfd(pidfd: i32, signal: i32) -> Result<(), Errno> {
+    // SAFETY: the call takes numbers, and a null pointer for the default siginfo.
+    check(unsafe { raw_syscall!(Sysno::pidfd_send_signal, pidfd, signal, 0usize, 0) }).map(drop)
+}
+
+/// execve(2); returns only when it failed.
+///
+/// # Safety
+///
+/// `path` is NUL-terminated, `argv` and `envp` are arrays of such texts that end in a null pointer.
+pub(crate) unsafe fn execve(
+    path: *const c_char,
+    argv: *const *const c_char,
+    envp: *const *const c_char,
+) -> Errno {
+    // SAFETY: as the caller promises.
+    let answer = unsafe { raw_syscall!(Sysno::execve, path, argv, envp) };
+    check(answer).err().unwrap_or(0)
+}
+
+/// `struct __user_cap_header_struct`, version 3, for the calling thread.
+const CAPABILITY_HEADER: [u32; 2] = [0x2008_0522, 0];
+
+/// The sets of capget(2) and capset(2), as masks.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct CapabilitySets {
+    pub(crate) effective: u64,
+    pub(crate) permitted: u64,
+    pub(crate) inheritable: u64,
+}
+
+/// capget(2) of the calling thread.
+pub(crate) fn capabilities() -> Result<CapabilitySets, Errno> {
+    let header = CAPABILITY_HEADER;
+    let mut data = [0u32; 6];
+    // SAFETY: version 3 writes two structures of three words.
+    check(unsafe { raw_syscall!(Sysno::capget, header.as_ptr(), data.as_mut_ptr()) })?;
+    let join = |low: usize| u64::from(data[low]) | u64::from(data[low + 3]) << 32;
+    Ok(CapabilitySets { effective: join(0), permitted: join(1), inheritable: join(2) })
+}
+
+/// capset(2) of the calling thread.
+pub(crate) fn set_capabilities(sets: CapabilitySets) -> Result<(), Errno> {
+    let header = CAPABILITY_HEADER;
+    let low = |mask: u64| (mask & 0xffff_ffff) as u32;
+    let high = |mask: u64| (mask >> 32) as u32;
+    let data = [
+        low(sets.effective),
+        low(sets.permitted),
+        low(sets.inheritable),
+        high(sets.effective),
+        high(sets.permitted),
+        high(sets.inheritable),
+    ];
+    // SAFETY: version 3 reads two structures of three words.
+    check(unsafe { raw_syscall!(Sysno::capset, header.as_ptr(), data.as_ptr()) }).map(drop)
+}

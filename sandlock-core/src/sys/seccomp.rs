@@ -1,0 +1,112 @@
+//! Seccomp calls: seccomp(2), seccomp_unotify(2).
+
+#![allow(unsafe_code)]
+
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+
+use seccompiler::sock_filter;
+use syscalls::{Sysno, raw_syscall};
+
+use super::raw::{self, Errno, check};
+
+/// `struct sock_fprog` of linux/filter.h.
+#[repr(C)]
+struct Program {
+    length: u16,
+    instructions: *const sock_filter,
+}
+
+/// Installs `filter` on the calling thread, which must have no_new_privs set. Raw: for the child
+/// too. Returns what the kernel returns: 0, or the listener where `flags` ask for one.
+pub(crate) fn install(filter: &[sock_filter], flags: u64) -> Result<usize, Errno> {
+    let length = u16::try_from(filter.len()).map_err(|_| libc::E2BIG)?;
+    let program = Program { length, instructions: filter.as_ptr() };
+    // SAFETY: the kernel copies `length` instructions from a live slice.
+    check(unsafe {
+        raw_syscall!(Sysno::seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program)
+    })
+}
+
+/// Whether filters can be installed.
+pub(crate) fn has_filters() -> bool {
+    knows_action(libc::SECCOMP_RET_ERRNO) && knows_action(libc::SECCOMP_RET_KILL_PROCESS)
+}
+
+fn knows_action(action: u32) -> bool {
+    // SAFETY: the kernel reads one number.
+    let answer = unsafe {
+        raw_syscall!(Sysno::seccomp, libc::SECCOMP_GET_ACTION_AVAIL, 0, &raw const action)
+    };
+    check(answer).is_ok()
+}
+
+/// What the notifications of this kernel can do.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Notifications {
+    pub(crate) listener: bool,
+    pub(crate) wait_killable_recv: bool,
+    pub(crate) sync_wake_up: bool,
+    pub(crate) addfd_send: bool,
+}
+
+/// Probes notifications on a listener of a thread that then ends.
+pub(crate) fn probe_notifications() -> Notifications {
+    if !knows_action(libc::SECCOMP_RET_USER_NOTIF) {
+        return Notifications::default();
+    }
+    std::thread::spawn(probe_in_this_thread).join().unwrap_or_default()
+}
+
+fn probe_in_this_thread() -> Notifications {
+    const ALLOW_ALL: [sock_filter; 1] =
+        [sock_filter { code: 0x06, jt: 0, jf: 0, k: libc::SECCOMP_RET_ALLOW }];
+    if raw::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0).is_err() {
+        return Notifications::default();
+    }
+    let killable = libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+    let new_listener = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    let (listener, wait_killable_recv) = match install(&ALLOW_ALL, new_listener | killable) {
+        Ok(fd) => (fd, true),
+        Err(_) => match install(&ALLOW_ALL, new_listener) {
+            Ok(fd) => (fd, false),
+            Err(_) => return Notifications::default(),
+        },
+    };
+    // SAFETY: the kernel has just returned this descriptor; nobody else knows it.
+    let listener = unsafe { OwnedFd::from_raw_fd(listener as RawFd) };
+    Notifications {
+        listener: true,
+        wait_killable_recv,
+        sync_wake_up: set_sync_wake_up(&listener).is_ok(),
+        addfd_send: knows_addfd_send(&listener),
+    }
+}
+
+/// SECCOMP_IOCTL_NOTIF_SET_FLAGS takes the flags by value.
+fn set_sync_wake_up(listener: &OwnedFd) -> Result<(), Errno> {
+    /// SECCOMP_IOW(4, __u64)
+    const SET_FLAGS: u32 = 0x4008_2104;
+    const SYNC_WAKE_UP: usize = 1;
+    use std::os::fd::AsRawFd;
+    // SAFETY: the argument is a number.
+    check(unsafe { raw_syscall!(Sysno::ioctl, listener.as_raw_fd(), SET_FLAGS, SYNC_WAKE_UP) })
+        .map(drop)
+}
+
+/// For an id that is not waiting, a kernel that knows the flag says ENOENT, another EINVAL.
+fn knows_addfd_send(listener: &OwnedFd) -> bool {
+    /// SECCOMP_IOW(3, struct seccomp_notif_addfd)
+    const ADDFD: u32 = 0x4018_2103;
+    use std::os::fd::AsRawFd;
+    let request = libc::seccomp_notif_addfd {
+        id: 0,
+        flags: libc::SECCOMP_ADDFD_FLAG_SEND as u32,
+        srcfd: listener.as_raw_fd() as u32,
+        newfd: 0,
+        newfd_flags: 0,
+    };
+    // SAFETY: the kernel reads one structure of this size.
+    let answer =
+        unsafe { raw_syscall!(Sysno::ioctl, listener.as_raw_fd(), ADDFD, &raw const request) };
+    check(answer) == Err(libc::ENOENT)
+}
