@@ -1,7 +1,7 @@
 //! Waiting for a tree while its output is collected.
 
 use std::io::Read;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -11,6 +11,9 @@ use nix::unistd::pipe2;
 
 use crate::error::{Error, Result};
 use crate::spawn::Tree;
+
+/// The most bytes that are read of one stream before the others and the clock have their turn.
+const TURN: u64 = 1 << 20;
 
 /// A pipe whose writing end the program gets. The writing end stays open here too: the end of the
 /// tree, not of the stream, is what is waited for, which saves a wake-up.
@@ -26,7 +29,7 @@ impl Pipe {
         let (reader, writer) = pipe2(OFlag::O_CLOEXEC).map_err(io)?;
         fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
             .map_err(|errno| Error::io("fcntl(F_SETFL, O_NONBLOCK)", errno as i32))?;
-        Ok(Pipe { reader: reader.into(), writer, collected: Vec::new() })
+        Ok(Pipe { reader: reader.into(), writer: above_stdio(writer)?, collected: Vec::new() })
     }
 
     pub(crate) fn writer(&self) -> BorrowedFd<'_> {
@@ -37,14 +40,28 @@ impl Pipe {
         self.collected
     }
 
-    /// Takes what is there.
-    fn drain(&mut self) -> Result<()> {
-        match self.reader.read_to_end(&mut self.collected) {
-            Ok(_) => Ok(()),
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(()),
+    /// Takes what is there, so much at a time that a program that never stops writing cannot keep
+    /// its reader from looking at the clock. Returns whether there may be more.
+    fn drain(&mut self) -> Result<bool> {
+        let mut turn = (&self.reader).take(TURN);
+        match turn.read_to_end(&mut self.collected) {
+            Ok(length) => Ok(length > 0),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(false),
             Err(error) => Err(Error::io("read(pipe)", error.raw_os_error().unwrap_or(libc::EIO))),
         }
     }
+}
+
+/// A descriptor that is not 0, 1 or 2, which the child replaces one after the other: in a host that
+/// has closed its own, a new descriptor can be one of them.
+pub(crate) fn above_stdio(fd: OwnedFd) -> Result<OwnedFd> {
+    if fd.as_raw_fd() > 2 {
+        return Ok(fd);
+    }
+    // The standard library duplicates to 3 or above.
+    fd.try_clone().map_err(|error| {
+        Error::io("fcntl(F_DUPFD_CLOEXEC, 3)", error.raw_os_error().unwrap_or(libc::EIO))
+    })
 }
 
 /// Waits until the tree has ended, and ends it at `deadline`; returns whether it had to.
@@ -57,7 +74,8 @@ pub(crate) fn wait(tree: &Tree, pipes: &mut [Pipe], deadline: Option<Instant>) -
         };
         let (ready, ended) = poll_all(tree, pipes, timeout)?;
         for pipe in pipes.iter_mut() {
-            pipe.drain()?;
+            // Nobody writes any more once the tree has ended.
+            while pipe.drain()? && ended {}
         }
         if ended {
             return Ok(timed_out);

@@ -82,6 +82,7 @@ impl Sandbox {
         let null = File::open("/dev/null").map_err(|error| {
             Error::io("open(\"/dev/null\")", error.raw_os_error().unwrap_or(libc::EIO))
         })?;
+        let null = capture::above_stdio(null.into())?;
         let mut pipes = [Pipe::new()?, Pipe::new()?];
         let descriptors = [null.as_fd(), pipes[0].writer(), pipes[1].writer()].map(Some);
         let stdio = Stdio { descriptors, interactive: false };

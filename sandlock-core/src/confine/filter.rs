@@ -87,7 +87,11 @@ fn ranges(plan: &FilterPlan) -> Vec<(u32, Leaf)> {
     }
     push(&mut ranges, plan.arch.newest() + 1, unknown);
     if plan.arch.has_x32() {
-        push(&mut ranges, X32_BIT, Leaf::Answer(libc::SECCOMP_RET_KILL_PROCESS));
+        let kill = Leaf::Answer(libc::SECCOMP_RET_KILL_PROCESS);
+        let without_bit = X32_BIT << 1;
+        push(&mut ranges, X32_BIT, kill);
+        push(&mut ranges, without_bit, unknown);
+        push(&mut ranges, without_bit | X32_BIT, kill);
         // -1 is no call but how a tracer says "skip it"; it has the bit by accident.
         push(&mut ranges, u32::MAX, unknown);
     }
@@ -138,6 +142,7 @@ fn branch(number: u32, low: usize) -> Vec<sock_filter> {
 
 /// A whole program of `seccompiler` that judges one call.
 fn block(arch: Arch, number: u32, errno: i32, cases: &[Case]) -> Result<BpfProgram> {
+    check_exact(cases)?;
     let rules = cases.iter().map(rule).collect::<Result<Vec<_>, _>>();
     let compile = |rules| -> Result<BpfProgram, seccompiler::BackendError> {
         SeccompFilter::new(
@@ -152,6 +157,28 @@ fn block(arch: Arch, number: u32, errno: i32, cases: &[Case]) -> Result<BpfProgr
         .try_into()
     };
     rules.and_then(compile).map_err(|error| broken(&error.to_string()))
+}
+
+/// Rejects what `seccompiler` reads differently from the plan: no case at all, which it takes for
+/// "always", and bits outside the width or the mask, which it drops.
+fn check_exact(cases: &[Case]) -> Result<()> {
+    if cases.is_empty() {
+        return Err(broken("a judged call has no case"));
+    }
+    for condition in cases.iter().flat_map(|case| &case.0) {
+        let width = match condition.width {
+            Width::Bits32 => u64::from(u32::MAX),
+            Width::Bits64 => u64::MAX,
+        };
+        let (mask, counted) = match condition.test {
+            Test::MaskedEq(mask) => (mask, mask),
+            Test::Eq | Test::Ne | Test::Gt => (0, width),
+        };
+        if mask & !width != 0 || condition.value & !counted != 0 {
+            return Err(broken(&format!("\"{condition}\" compares bits it does not look at")));
+        }
+    }
+    Ok(())
 }
 
 fn rule(case: &Case) -> Result<SeccompRule, seccompiler::BackendError> {

@@ -44,7 +44,7 @@ pub(crate) extern "C" fn run(script: *mut c_void) -> ! {
         (script, &*script.report)
     };
     for action in &script.actions {
-        if let Err((step, errno)) = perform(action) {
+        if let Err((step, errno)) = perform(action, report) {
             report.fail(step, errno);
             raw::exit(127);
         }
@@ -55,9 +55,9 @@ pub(crate) extern "C" fn run(script: *mut c_void) -> ! {
     raw::exit(127)
 }
 
-fn perform(action: &Action) -> Result<(), (Step, Errno)> {
+fn perform(action: &Action, report: &Report) -> Result<(), (Step, Errno)> {
     let (step, result) = match *action {
-        Action::DieWithKeeper => (Step::DieWithKeeper, die_with_keeper()),
+        Action::DieWithKeeper => (Step::DieWithKeeper, die_with_keeper(report.keeper())),
         Action::NewSession => (Step::NewSession, raw::setsid()),
         Action::ResetSignals => (Step::ResetSignals, reset_signals()),
         Action::Limit { resource, value } => (Step::Limit, raw::set_rlimit(resource, value)),
@@ -76,9 +76,10 @@ fn perform(action: &Action) -> Result<(), (Step, Errno)> {
     result.map_err(|errno| (step, errno))
 }
 
-/// The keeper waits for the exec of this very child, so it cannot have ended before the request.
-fn die_with_keeper() -> Result<(), Errno> {
-    raw::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as usize, 0).map(drop)
+/// The signal is not sent for a keeper that was killed before it was asked for.
+fn die_with_keeper(keeper: i32) -> Result<(), Errno> {
+    raw::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as usize, 0)?;
+    if raw::getppid() == keeper { Ok(()) } else { Err(libc::ESRCH) }
 }
 
 /// Resets what the host handles, before anything is unblocked: its handlers must not run here.

@@ -42,6 +42,7 @@ pub(crate) extern "C" fn run(orders: *mut c_void) -> ! {
     if raw::getppid() != orders.host {
         raw::exit(0);
     }
+    report.set_keeper(raw::getpid());
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES | libc::SIGCHLD;
     // SAFETY: the stack is the child's alone, and the owner keeps all it reaches alive. With
     // CLONE_VFORK this task goes on when the child has executed its program or ended.

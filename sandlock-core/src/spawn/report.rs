@@ -13,6 +13,7 @@ pub(crate) struct Report {
     failed_step: AtomicI32,
     errno: AtomicI32,
     status: AtomicI32,
+    keeper: AtomicI32,
     /// User time, system time (microseconds), peak memory (KiB).
     usage: [AtomicI64; 3],
 }
@@ -31,6 +32,7 @@ impl Report {
             failed_step: AtomicI32::new(0),
             errno: AtomicI32::new(0),
             status: AtomicI32::new(NO_STATUS),
+            keeper: AtomicI32::new(0),
             usage: [const { AtomicI64::new(0) }; 3],
         }
     }
@@ -43,6 +45,15 @@ impl Report {
     pub(crate) fn failure(&self) -> Option<(Step, Errno)> {
         let step = Step::from_number(self.failed_step.load(Ordering::Acquire))?;
         Some((step, self.errno.load(Ordering::Relaxed)))
+    }
+
+    pub(crate) fn set_keeper(&self, pid: i32) {
+        self.keeper.store(pid, Ordering::Release);
+    }
+
+    /// The process id of the keeper, once there is a child.
+    pub(crate) fn keeper(&self) -> i32 {
+        self.keeper.load(Ordering::Acquire)
     }
 
     pub(crate) fn set_status(&self, status: i32) {

@@ -39,6 +39,12 @@ pub(crate) fn set_name(name: &'static std::ffi::CStr) -> Result<(), Errno> {
         .map(drop)
 }
 
+/// getpid(2).
+pub(crate) fn getpid() -> i32 {
+    // SAFETY: the call takes nothing and cannot fail.
+    (unsafe { raw_syscall!(Sysno::getpid) }) as i32
+}
+
 /// getppid(2).
 pub(crate) fn getppid() -> i32 {
     // SAFETY: the call takes nothing and cannot fail.

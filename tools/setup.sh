@@ -1,0 +1,32 @@
+#!/bin/sh
+# Installs what building and testing need beyond Rust, python3 and a C compiler: Python tools in a
+# virtual environment of this folder, and Debian's venv package where it is missing.
+set -eu
+
+missing() {
+    echo "setup: $1 is missing; $2" >&2
+    exit 1
+}
+
+debian() {
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$1" >/dev/null ||
+            { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$1" >/dev/null; }
+    else
+        missing "$1" "install it: apt-get install $1"
+    fi
+}
+
+command -v cargo >/dev/null || missing cargo "install Rust 1.90 or newer"
+command -v cc >/dev/null || debian gcc
+command -v python3 >/dev/null || debian python3
+python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3-venv
+
+venv=.venv
+if [ ! -x "$venv/bin/python" ]; then
+    python3 -m venv "$venv"
+fi
+if ! cmp -s tools/requirements.txt "$venv/requirements.txt"; then
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r tools/requirements.txt
+    cp tools/requirements.txt "$venv/requirements.txt"
+fi
