@@ -1,7 +1,7 @@
 //! Nothing is allocated between clone and exec: keeper and child share the host's heap, so an
 //! allocation there could take a lock that a thread of the host holds.
 
-#![allow(unsafe_code)]
+#![allow(unsafe_code, clippy::unwrap_used)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};

@@ -1,5 +1,7 @@
 //! The corpus of policies in `tests/policies`, which every surface must read alike.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::fs;
 use std::path::PathBuf;
 
@@ -12,7 +14,10 @@ fn corpus(folder: &str) -> Vec<(String, String)> {
     let entries = fs::read_dir(&folder).unwrap();
     let files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     assert!(!files.is_empty(), "{}", folder.display());
-    files.iter().map(|path| (path.display().to_string(), fs::read_to_string(path).unwrap())).collect()
+    files
+        .iter()
+        .map(|path| (path.display().to_string(), fs::read_to_string(path).unwrap()))
+        .collect()
 }
 
 #[test]

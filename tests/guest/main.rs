@@ -1,29 +1,40 @@
 //! The program that tests run inside a sandbox: `guest ACTION [ARG…]` does one thing with raw
 //! system calls and prints one line about each: `NAME ok VALUE` or `NAME ERRNO`.
 
-#![allow(unsafe_code, clippy::print_stdout)]
+#![allow(unsafe_code, clippy::print_stdout, clippy::unwrap_used, clippy::panic)]
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
+mod calls;
+mod facts;
+mod files;
+mod guard;
+mod launch;
 mod life;
 mod report;
+mod sockets;
+mod tasks;
+
+/// Each does the action if it is one of its own.
+const ACTIONS: [fn(&str, &[&OsStr]) -> bool; 8] = [
+    calls::run,
+    facts::run,
+    files::run,
+    guard::run,
+    launch::run,
+    life::run,
+    sockets::run,
+    tasks::run,
+];
 
 fn main() {
     let mut arguments = std::env::args_os().skip(1);
     let action = arguments.next().unwrap_or_default();
     let rest: Vec<OsString> = arguments.collect();
-    let words: Vec<&std::ffi::OsStr> = rest.iter().map(OsString::as_os_str).collect();
-    if action.to_str().is_some_and(|action| life::run(action, &words)) {
-        return;
-    }
-    match (action.to_str(), rest.as_slice()) {
-        (Some("mount"), []) => report::call("mount", || {
-            // SAFETY: null pointers are refused, not followed.
-            unsafe { libc::syscall(libc::SYS_mount, 0, 0, 0, 0, 0) }
-        }),
-        _ => {
-            println!("guest: unknown action {action:?} {rest:?}");
-            std::process::exit(64);
-        }
+    let words: Vec<&OsStr> = rest.iter().map(OsString::as_os_str).collect();
+    let known = action.to_str().is_some_and(|name| ACTIONS.iter().any(|run| run(name, &words)));
+    if !known {
+        println!("guest: unknown action {action:?} {words:?}");
+        std::process::exit(64);
     }
 }

@@ -1,9 +1,18 @@
-//! What tests share: the guest program, policies that let it run, temporary directories.
+//! What tests share: the guest program, policies that let it run, what a machine may lack.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::Command;
+use std::time::Duration;
 
 use sandlock::{Output, Policy, PolicyBuilder, Sandbox};
 
 /// The path of the guest program.
 pub(crate) const GUEST: &str = env!("CARGO_BIN_EXE_guest");
+
+/// Names the process that [`again`] started.
+const AGAIN: &str = "SANDLOCK_TEST_AGAIN";
 
 /// A policy under which the guest can start, and nothing else.
 pub(crate) fn policy() -> PolicyBuilder {
@@ -13,18 +22,102 @@ pub(crate) fn policy() -> PolicyBuilder {
         .fs_read_if_exists("/lib")
         .fs_read_if_exists("/lib64")
         .fs_read_if_exists("/etc/ld.so.cache")
+        .timeout(Duration::from_secs(60))
 }
 
 /// Runs the guest under `policy`.
-pub(crate) fn run(policy: PolicyBuilder, action: &[&str]) -> Output {
+pub(crate) fn run(policy: PolicyBuilder, action: &[impl AsRef<OsStr>]) -> Output {
     let sandbox = Sandbox::new(policy.build().unwrap()).unwrap();
-    sandbox.run([&[GUEST], action].concat()).unwrap()
+    let guest = [OsStr::new(GUEST)].into_iter();
+    sandbox.run(guest.chain(action.iter().map(AsRef::as_ref))).unwrap()
 }
 
 /// What the guest printed under `policy`, without the last line end.
-pub(crate) fn says(policy: PolicyBuilder, action: &[&str]) -> String {
+pub(crate) fn says(policy: PolicyBuilder, action: &[impl AsRef<OsStr>]) -> String {
     let output = run(policy, action);
     let printed = String::from_utf8_lossy(output.stdout());
-    assert!(output.success(), "{action:?}: {output:?} {printed}");
+    assert!(output.success(), "{}: {output:?} {printed}", line(action));
     printed.trim_end().to_owned()
+}
+
+/// What the guest prints outside of any sandbox, without the last line end.
+pub(crate) fn says_outside(action: &[impl AsRef<OsStr>]) -> String {
+    let output = Command::new(GUEST).args(action).output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}: {output:?} {printed}", line(action));
+    printed.trim_end().to_owned()
+}
+
+fn line(action: &[impl AsRef<OsStr>]) -> String {
+    action.iter().fold(String::from("guest"), |mut line, word| {
+        write!(line, " {}", word.as_ref().display()).unwrap();
+        line
+    })
+}
+
+/// Runs the calling test, `here!()`, once more, in a process of its own behind a launcher of the
+/// guest. `None` in that process; otherwise what was printed there.
+pub(crate) fn again(test: &str, launcher: &[&str]) -> Option<String> {
+    if std::env::var_os(AGAIN).is_some_and(|name| name == test) {
+        return None;
+    }
+    let output = Command::new(GUEST)
+        .args(launcher)
+        .arg("--")
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env(AGAIN, test)
+        .output()
+        .unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{launcher:?} {test}: {printed}{complaints}");
+    Some(printed)
+}
+
+/// The name of the calling test, as the test runner has it.
+macro_rules! here {
+    () => {{
+        fn here() {}
+        let path = std::any::type_name_of_val(&here);
+        let path = path.strip_suffix("::here").unwrap();
+        path.split_once("::").unwrap().1
+    }};
+}
+
+/// Ends a test that this machine cannot run, with one line; with `SANDLOCK_TEST_REQUIRE=all` that
+/// is a failure.
+macro_rules! require {
+    ($condition:expr, $reason:literal) => {
+        if !$condition {
+            $crate::harness::skip($crate::harness::here!(), $reason, true);
+            return;
+        }
+    };
+}
+
+/// Ends a test that only root can run. Never a failure: no setting makes a user root, and `make
+/// test` runs everything as both where it can.
+macro_rules! require_root {
+    () => {
+        if !$crate::harness::is_root() {
+            $crate::harness::skip($crate::harness::here!(), "needs root", false);
+            return;
+        }
+    };
+}
+
+pub(crate) use {here, require, require_root};
+
+/// Says past the test runner's capture, which macros do not get past, that a test did not run.
+#[allow(clippy::explicit_write)]
+pub(crate) fn skip(test: &str, reason: &str, could_run: bool) {
+    let all = std::env::var_os("SANDLOCK_TEST_REQUIRE").is_some_and(|value| value == "all");
+    assert!(!(all && could_run), "{test}: {reason}, and SANDLOCK_TEST_REQUIRE=all");
+    writeln!(std::io::stderr(), "SKIP {test}: {reason}").unwrap();
+}
+
+pub(crate) fn is_root() -> bool {
+    // SAFETY: takes nothing.
+    unsafe { libc::geteuid() == 0 }
 }

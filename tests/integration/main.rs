@@ -1,8 +1,26 @@
 //! Every test that needs the real kernel, in one binary.
 
-#![allow(unsafe_code)]
+#![allow(
+    unsafe_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout
+)]
 
+mod address;
+mod arguments;
+mod calls;
 mod deny_list;
+mod filesystem;
 mod harness;
 mod lifecycle;
+mod limits;
+mod network;
+mod old_kernels;
+mod privileges;
+mod scene;
 mod start;
+mod tasks;
+mod terminal;
+mod unix_sockets;

@@ -170,11 +170,11 @@ fn check_exact(cases: &[Case]) -> Result<()> {
             Width::Bits32 => u64::from(u32::MAX),
             Width::Bits64 => u64::MAX,
         };
-        let (mask, counted) = match condition.test {
-            Test::MaskedEq(mask) => (mask, mask),
-            Test::Eq | Test::Ne | Test::Gt => (0, width),
+        let mask = match condition.test {
+            Test::MaskedEq(mask) => mask,
+            Test::Eq | Test::Ne | Test::Gt => width,
         };
-        if mask & !width != 0 || condition.value & !counted != 0 {
+        if mask & !width != 0 || condition.value & !mask != 0 {
             return Err(broken(&format!("\"{condition}\" compares bits it does not look at")));
         }
     }

@@ -1,5 +1,6 @@
 //! The plan as a stable text: what `sandlock explain` prints and snapshot tests compare.
 
+use std::ffi::OsStr;
 use std::fmt::{self, Write as _};
 
 use super::filter::{FilterPlan, Verdict};
@@ -21,7 +22,7 @@ impl fmt::Display for Plan {
             writeln!(f, "  {step}")?;
         }
         if let Some(cwd) = &self.cwd {
-            writeln!(f, "  in directory {}", cwd.display())?;
+            writeln!(f, "  in directory {}", one_line(cwd.as_os_str()))?;
         }
         write!(f, "{}", self.environment)?;
         if let Some(timeout) = self.timeout {
@@ -40,7 +41,7 @@ impl fmt::Display for LandlockPlan {
                 GrantKind::Read => "read",
                 GrantKind::Write => "write",
             };
-            let path = grant.path.display();
+            let path = one_line(grant.path.as_os_str());
             let missing = if grant.if_exists { " if it exists" } else { "" };
             writeln!(f, "  grant {kind} {path}{missing} ({})", grant.setting)?;
         }
@@ -59,6 +60,16 @@ impl fmt::Display for LandlockPlan {
         }
         Ok(())
     }
+}
+
+/// Bytes of the policy for people: control characters are escaped, so that a path with a line end
+/// cannot pass for a fact of its own.
+pub(super) fn one_line(text: &OsStr) -> String {
+    let escape = |letter: char| match letter.is_control() {
+        true => letter.escape_default().to_string(),
+        false => letter.to_string(),
+    };
+    text.to_string_lossy().chars().map(escape).collect()
 }
 
 /// `ReadFile` becomes `read_file`, as in the kernel's LANDLOCK_ACCESS_FS_READ_FILE.
@@ -157,7 +168,7 @@ impl fmt::Display for Environment {
             writeln!(f, "  keep of the environment {}", Environment::KEPT.join(", "))?;
         }
         for (name, value) in &self.changes {
-            writeln!(f, "  set {}={}", name.display(), value.display())?;
+            writeln!(f, "  set {}={}", one_line(name), one_line(value))?;
         }
         Ok(())
     }

@@ -193,7 +193,7 @@ fn warn_of_kernel_interfaces(grants: &[Grant], enforcement: &mut Enforcement) {
                 enforcement.weakened.push(format!(
                     "{}: {} makes {interface} writable as far as file permissions let the user",
                     grant.setting,
-                    grant.path.display()
+                    super::describe::one_line(grant.path.as_os_str())
                 ));
             }
         }

@@ -65,8 +65,12 @@ pub(crate) fn steps(policy: &Policy, enforcement: &mut Enforcement) -> Vec<Child
     steps
 }
 
+/// Less than any core file, and the one value that keeps the kernel from piping the dump to a
+/// handler of the host as well, which 0 does not (core(5), Linux 2.6.32).
+const NO_CORE: u64 = 1;
+
 fn limits(policy: &Policy) -> impl Iterator<Item = (Resource, u64)> {
-    let core = (!policy.process.core_dumps).then_some((Resource::CoreSize, 0));
+    let core = (!policy.process.core_dumps).then_some((Resource::CoreSize, NO_CORE));
     let size = policy.limits.file_size.map(|size| (Resource::FileSize, size.bytes()));
     let files = policy.limits.open_files.map(|number| (Resource::OpenFiles, number));
     core.into_iter().chain(size).chain(files)

@@ -68,9 +68,10 @@ fn perform(action: &Action, report: &Report) -> Result<(), (Step, Errno)> {
         Action::Landlock { ruleset } => (Step::Landlock, landlock::restrict_self(ruleset)),
         Action::DropCapabilities { keep } => (Step::DropCapabilities, drop_capabilities(keep)),
         Action::Descriptors { stdio } => (Step::Descriptors, set_up_descriptors(stdio)),
-        // SAFETY: the program lives as long as the script.
         Action::Filter { program } => {
-            (Step::Filter, seccomp::install(unsafe { &*program }, 0).map(drop))
+            // SAFETY: the program lives as long as the script.
+            let program = unsafe { &*program };
+            (Step::Filter, seccomp::install(program, 0).map(drop))
         }
     };
     result.map_err(|errno| (step, errno))

@@ -1,0 +1,125 @@
+/* Times system calls and prints a line for each: name, nanoseconds.
+ *
+ *   calls            confined by whoever started it, or not at all
+ *   calls PATH...    confined by itself, with read grants on PATH...
+ */
+#define _GNU_SOURCE
+#include <err.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "confine.h"
+
+#define FILE_NAME "/etc/passwd"
+#define CHUNKS 11
+
+static int opened;
+
+static int call_getppid(void)
+{
+	/* Raw, because a C library may remember the answer. */
+	return syscall(SYS_getppid) < 0;
+}
+
+static int call_fstat(void)
+{
+	struct stat status;
+
+	return fstat(opened, &status);
+}
+
+static int call_stat(void)
+{
+	struct stat status;
+
+	return stat(FILE_NAME, &status);
+}
+
+static int call_open(void)
+{
+	int fd = open(FILE_NAME, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 || close(fd);
+}
+
+static int call_mmap(void)
+{
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return page == MAP_FAILED || munmap(page, 4096);
+}
+
+static int call_fork(void)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(0);
+	return child < 0 || waitpid(child, &status, 0) != child || status != 0;
+}
+
+static const struct {
+	const char *name;
+	int (*call)(void);
+	int repeat;
+} subjects[] = {
+	{ "getppid", call_getppid, 4000 },
+	{ "fstat", call_fstat, 2000 },
+	{ "stat", call_stat, 1000 },
+	{ "open+close", call_open, 800 },
+	{ "mmap+munmap", call_mmap, 800 },
+	{ "fork+wait", call_fork, 20 },
+};
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * 1e9 + time.tv_nsec;
+}
+
+static int ascending(const void *left, const void *right)
+{
+	double a = *(const double *)left, b = *(const double *)right;
+
+	return (a > b) - (a < b);
+}
+
+/* The median of several chunks: one interruption spoils one chunk, not the figure. */
+static double time_of(int (*call)(void), int repeat)
+{
+	double chunks[CHUNKS];
+
+	for (int chunk = 0; chunk < CHUNKS; chunk++) {
+		double start = now();
+
+		for (int i = 0; i < repeat; i++) {
+			if (call())
+				err(1, "a call that must succeed failed");
+		}
+		chunks[chunk] = (now() - start) / repeat;
+	}
+	qsort(chunks, CHUNKS, sizeof(*chunks), ascending);
+	return chunks[CHUNKS / 2];
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1)
+		confine(argv + 1);
+	opened = open(FILE_NAME, O_RDONLY | O_CLOEXEC);
+	if (opened < 0)
+		err(1, FILE_NAME);
+	for (size_t i = 0; i < sizeof(subjects) / sizeof(*subjects); i++)
+		printf("%s %.1f\n", subjects[i].name, time_of(subjects[i].call, subjects[i].repeat));
+	return 0;
+}

@@ -1,0 +1,41 @@
+//! What sandlock costs, as ratios to the least that the kernel allows. See `bench/README.md`.
+
+#![allow(clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
+
+mod calls;
+mod grants;
+mod resident;
+mod rounds;
+mod spawn;
+mod start;
+mod table;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: sandlock-bench [--strict]    --strict: exit 1 if a goal is missed";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => report(false),
+        ["--strict"] => report(true),
+        [start::CHILD, resident_mib] => {
+            let resident_mib = resident_mib.parse().expect("a number of MiB");
+            start::measure_here(resident_mib);
+            ExitCode::SUCCESS
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn report(strict: bool) -> ExitCode {
+    let mut rows = start::rows(0);
+    rows.extend(start::rows(2048));
+    rows.extend(calls::rows());
+    table::print(&rows);
+    let missed = rows.iter().any(|row| row.passes() == Some(false));
+    ExitCode::from(u8::from(strict && missed))
+}
