@@ -122,7 +122,7 @@ fn load(call: &Call, offset: u32) -> Result<u32, String> {
     Ok(match offset {
         NUMBER => call.number,
         ARCHITECTURE => call.arch,
-        ..ARGUMENTS => POINTER,
+        8..ARGUMENTS => POINTER,
         _ => {
             let argument = call.args[usize::try_from((offset - ARGUMENTS) / 8).unwrap()];
             let upper = !offset.is_multiple_of(8);
