@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt::{self, Write as _};
+use std::os::unix::ffi::OsStrExt;
 
 use super::filter::{FilterPlan, Verdict};
 use super::landlock::{GrantKind, LandlockPlan};
@@ -62,14 +63,20 @@ impl fmt::Display for LandlockPlan {
     }
 }
 
-/// Bytes of the policy for people: control characters are escaped, so that a path with a line end
-/// cannot pass for a fact of its own.
+/// Bytes of the policy for people: what is no visible text is escaped, so that a path with a line
+/// end cannot pass for a fact of its own, and no two paths look the same.
 pub(super) fn one_line(text: &OsStr) -> String {
-    let escape = |letter: char| match letter.is_control() {
-        true => letter.escape_default().to_string(),
-        false => letter.to_string(),
-    };
-    text.to_string_lossy().chars().map(escape).collect()
+    let mut line = String::new();
+    for chunk in text.as_bytes().utf8_chunks() {
+        for letter in chunk.valid().chars() {
+            match letter.is_control() || letter == '\\' {
+                true => line.extend(letter.escape_default()),
+                false => line.push(letter),
+            }
+        }
+        line.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    line
 }
 
 /// `ReadFile` becomes `read_file`, as in the kernel's LANDLOCK_ACCESS_FS_READ_FILE.

@@ -198,6 +198,12 @@ pub static GROUPS: &[Group] = &[
         calls: &["name_to_handle_at", "open_by_handle_at"],
     },
     Group {
+        name: "file-attributes",
+        reason: "the ioctls that set file attributes in the shape of a call, which Landlock does not judge",
+        class: Class::Refused(EPERM),
+        calls: &["file_setattr"],
+    },
+    Group {
         name: "fanotify",
         reason: "watches, and can hold up, what other processes do with files of a whole mount",
         class: Class::Refused(EPERM),
@@ -309,6 +315,12 @@ pub static GROUPS: &[Group] = &[
         ],
     },
     Group {
+        name: "descriptor-options",
+        reason: "a lease holds up whoever else opens the file; Landlock's signal scope holds the rest",
+        class: Class::Judged,
+        calls: &["fcntl"],
+    },
+    Group {
         name: "sockets",
         reason: "the `net` settings say which families, protocols and ways of sending are left",
         class: Class::Judged,
@@ -398,7 +410,6 @@ pub static GROUPS: &[Group] = &[
             "fchmodat2",
             "fchown",
             "fchownat",
-            "file_setattr",
             "fremovexattr",
             "fsetxattr",
             "futimesat",
@@ -451,9 +462,9 @@ pub static GROUPS: &[Group] = &[
     },
     Group {
         name: "descriptors",
-        reason: "the process's own table; Landlock's signal scope holds fcntl's signals",
+        reason: "the process's own table",
         class: Class::Harmless,
-        calls: &["close", "close_range", "dup", "dup2", "dup3", "fcntl"],
+        calls: &["close", "close_range", "dup", "dup2", "dup3"],
     },
     Group {
         name: "pipes",

@@ -88,7 +88,6 @@ fn the_calls_of_every_program_look_at_no_argument() {
         "rt_sigprocmask",
         "pipe2",
         "dup3",
-        "fcntl",
         "statx",
         "ppoll",
     ];

@@ -118,6 +118,24 @@ fn a_program_cannot_change_flags_of_a_file_through_a_read_only_descriptor() {
 }
 
 #[test]
+fn a_program_cannot_hold_up_others_with_a_lease() {
+    const SETLEASE: u64 = libc::F_SETLEASE as u64;
+    const NOTIFY: u64 = 1026;
+    expect(
+        Policy::builder(),
+        &[
+            ("fcntl", &[3, SETLEASE, 1], EPERM),
+            ("fcntl", &[3, DIRTY | SETLEASE, 1], EPERM),
+            ("fcntl", &[3, NOTIFY, 1], EPERM),
+            ("fcntl", &[3, libc::F_GETLEASE as u64], ALLOW),
+            ("fcntl", &[3, libc::F_DUPFD_CLOEXEC as u64, SETLEASE], ALLOW),
+            ("fcntl", &[3, libc::F_SETLK as u64], ALLOW),
+        ],
+    );
+    expect(Policy::builder().allow_syscalls(["fcntl"]), &[("fcntl", &[3, SETLEASE], ALLOW)]);
+}
+
+#[test]
 fn a_program_stays_readable_to_its_supervisor() {
     const DUMPABLE: u64 = libc::PR_SET_DUMPABLE as u64;
     expect(

@@ -1,5 +1,6 @@
 //! Rules of the calls that are refused for some arguments only.
 
+mod leases;
 mod namespaces;
 mod other_tasks;
 mod personality;
@@ -21,6 +22,7 @@ pub(crate) type Rules = BTreeMap<&'static str, Verdict>;
 /// The rules of every judged call.
 pub(crate) fn rules(policy: &Policy, enforcement: &mut Enforcement) -> Rules {
     let mut rules = Rules::new();
+    leases::rules(&mut rules);
     namespaces::rules(&mut rules);
     other_tasks::rules(&mut rules);
     personality::rules(&mut rules);

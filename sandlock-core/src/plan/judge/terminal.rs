@@ -24,7 +24,7 @@ const TERMINAL: [u32; 15] = [
 ];
 
 /// Commands of ioctl_fs(2) that need only a read-only descriptor of a file the user owns.
-const FILES: [u32; 8] = [
+const FILES: [u32; 15] = [
     0x4008_6602, // FS_IOC_SETFLAGS
     0x4004_6602, // FS_IOC32_SETFLAGS
     0x401c_5820, // FS_IOC_FSSETXATTR
@@ -33,6 +33,13 @@ const FILES: [u32; 8] = [
     0x800c_6613, // FS_IOC_SET_ENCRYPTION_POLICY
     0xc050_6617, // FS_IOC_ADD_ENCRYPTION_KEY
     0xc040_6618, // FS_IOC_REMOVE_ENCRYPTION_KEY
+    0x5000_9401, // BTRFS_IOC_SNAP_CREATE: makes and removes whole trees
+    0x5000_940e, // BTRFS_IOC_SUBVOL_CREATE
+    0x5000_940f, // BTRFS_IOC_SNAP_DESTROY
+    0x5000_9417, // BTRFS_IOC_SNAP_CREATE_V2
+    0x5000_9418, // BTRFS_IOC_SUBVOL_CREATE_V2
+    0x5000_943f, // BTRFS_IOC_SNAP_DESTROY_V2
+    0x4008_941a, // BTRFS_IOC_SUBVOL_SETFLAGS
 ];
 
 pub(super) fn rules(rules: &mut Rules) {
