@@ -71,12 +71,12 @@ static const struct {
 	int (*call)(void);
 	int repeat;
 } subjects[] = {
-	{ "getppid", call_getppid, 4000 },
-	{ "fstat", call_fstat, 2000 },
-	{ "stat", call_stat, 1000 },
-	{ "open+close", call_open, 800 },
-	{ "mmap+munmap", call_mmap, 800 },
-	{ "fork+wait", call_fork, 20 },
+	{ "getppid", call_getppid, 1000 },
+	{ "fstat", call_fstat, 500 },
+	{ "stat", call_stat, 300 },
+	{ "open+close", call_open, 200 },
+	{ "mmap+munmap", call_mmap, 200 },
+	{ "fork+wait", call_fork, 5 },
 };
 
 static double now(void)

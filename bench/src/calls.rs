@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use crate::grants;
-use crate::rounds::median;
+use crate::rounds::interleave;
 use crate::table::Row;
 
 /// Times the calls; built from `programs/`.
@@ -12,47 +12,51 @@ const PROGRAM: &str = concat!(env!("OUT_DIR"), "/calls");
 
 const NAMES: [&str; 6] = ["getppid", "fstat", "stat", "open+close", "mmap+munmap", "fork+wait"];
 const GOAL: f64 = 1.05;
-const ROUNDS: usize = 25;
+const ROUNDS: usize = 60;
 
-/// Nanoseconds of every round, by the name of the call.
-type Times = BTreeMap<String, Vec<f64>>;
+/// Nanoseconds by the name of the call.
+type Printed = BTreeMap<String, f64>;
 
 pub(crate) fn rows() -> Vec<Row> {
     let mut paths = grants::directories();
     paths.push(PROGRAM);
     let sandbox = grants::sandbox(&paths);
-    let (mut native, mut floor, mut ours) = (Times::new(), Times::new(), Times::new());
-    for _ in 0..ROUNDS {
-        collect(&mut native, &bare(&[]));
-        collect(&mut floor, &bare(&paths));
-        let output = sandbox.run([PROGRAM]).expect("run");
-        assert!(output.success(), "{}", String::from_utf8_lossy(output.stderr()));
-        collect(&mut ours, output.stdout());
-    }
-    let take = |times: &mut Times, name| median(times.remove(name).expect("every call"));
-    NAMES
-        .into_iter()
-        .map(|name| Row {
+    let [native, floor, ours] = interleave(
+        [
+            Box::new(|| outside(&[])),
+            Box::new(|| outside(&paths)),
+            Box::new(|| {
+                let output = sandbox.run([PROGRAM]).expect("run");
+                assert!(output.success(), "{}", String::from_utf8_lossy(output.stderr()));
+                parse(output.stdout())
+            }),
+        ],
+        ROUNDS,
+    );
+    let row = |name: &str| {
+        let times = |rounds: &[Printed]| rounds.iter().map(|printed| printed[name]).collect();
+        Row {
             name: name.to_owned(),
-            native: Some(take(&mut native, name)),
-            floor: take(&mut floor, name),
-            ours: take(&mut ours, name),
+            native: Some(times(&native)),
+            floor: times(&floor),
+            ours: times(&ours),
             goal: Some(GOAL),
-        })
-        .collect()
+        }
+    };
+    NAMES.into_iter().map(row).collect()
 }
 
-/// What the program prints outside a sandbox.
-fn bare(paths: &[&str]) -> Vec<u8> {
+/// Runs the program outside a sandbox; it confines itself if there are `paths`.
+fn outside(paths: &[&str]) -> Printed {
     let output = Command::new(PROGRAM).args(paths).output().expect("the program starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    output.stdout
+    parse(&output.stdout)
 }
 
-fn collect(times: &mut Times, printed: &[u8]) {
-    for line in String::from_utf8_lossy(printed).lines() {
+fn parse(printed: &[u8]) -> Printed {
+    let line = |line: &str| {
         let (name, nanoseconds) = line.split_once(' ').expect("a name and a number");
-        let nanoseconds = nanoseconds.parse().expect("a number of nanoseconds");
-        times.entry(name.to_owned()).or_default().push(nanoseconds);
-    }
+        (name.to_owned(), nanoseconds.parse().expect("a number"))
+    };
+    String::from_utf8_lossy(printed).lines().map(line).collect()
 }

@@ -1,19 +1,22 @@
 //! The table of figures.
 
-/// One comparison; times in nanoseconds.
+use crate::rounds::{Times, median};
+
+/// One comparison.
 pub(crate) struct Row {
     pub(crate) name: String,
     /// Without any confinement, where that is neither floor nor ours.
-    pub(crate) native: Option<f64>,
-    pub(crate) floor: f64,
-    pub(crate) ours: f64,
+    pub(crate) native: Option<Times>,
+    pub(crate) floor: Times,
+    pub(crate) ours: Times,
     /// The highest ratio that we promise.
     pub(crate) goal: Option<f64>,
 }
 
 impl Row {
+    /// The median of the rounds' ratios: the two times of a round saw the same machine.
     fn ratio(&self) -> f64 {
-        self.ours / self.floor
+        median(self.ours.iter().zip(&self.floor).map(|(ours, floor)| ours / floor))
     }
 
     /// Whether the goal is met; `None` without one.
@@ -30,31 +33,28 @@ pub(crate) fn print(rows: &[Row]) {
             Some(false) => "miss",
             None => "",
         };
-        println!(
-            "{}",
-            line([
-                row.name.clone(),
-                row.native.map(time).unwrap_or_default(),
-                time(row.floor),
-                time(row.ours),
-                format!("{:.2}", row.ratio()),
-                row.goal.map(|goal| goal.to_string()).unwrap_or_default(),
-                verdict.to_owned(),
-            ])
-        );
+        let columns = [
+            row.name.clone(),
+            row.native.as_ref().map(time).unwrap_or_default(),
+            time(&row.floor),
+            time(&row.ours),
+            format!("{:.2}", row.ratio()),
+            row.goal.map(|goal| goal.to_string()).unwrap_or_default(),
+            verdict.to_owned(),
+        ];
+        println!("{}", line(columns));
     }
 }
 
 fn line([name, native, floor, ours, ratio, goal, verdict]: [String; 7]) -> String {
     let line =
-        format!("{name:32} {native:>9} {floor:>9} {ours:>9} {ratio:>6} {goal:>5}  {verdict}");
+        format!("{name:34} {native:>8} {floor:>8} {ours:>8} {ratio:>6} {goal:>5}  {verdict}");
     line.trim_end().to_owned()
 }
 
-fn time(nanoseconds: f64) -> String {
-    if nanoseconds < 10_000.0 {
-        format!("{nanoseconds:.0} ns")
-    } else {
-        format!("{:.0} us", nanoseconds / 1000.0)
+fn time(times: &Times) -> String {
+    match median(times.iter().copied()) {
+        nanoseconds if nanoseconds < 10_000.0 => format!("{nanoseconds:.0} ns"),
+        nanoseconds => format!("{:.0} us", nanoseconds / 1000.0),
     }
 }

@@ -31,6 +31,9 @@ const RETURN: u16 = 0x06; // BPF_RET | BPF_K
 const NUMBER: u32 = 0;
 const ARCHITECTURE: u32 = 4;
 
+/// A search tree, and the positions in it that must jump to a block, with the block's number.
+type Tree = (Vec<sock_filter>, Vec<(usize, u32)>);
+
 /// What the tree says to a range of numbers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Leaf {
@@ -50,13 +53,16 @@ pub(crate) fn compile(plan: &FilterPlan) -> Result<BpfProgram> {
     ];
     let ranges = ranges(plan);
     let tree_start = program.len();
-    let (tree, to_blocks) = tree(&ranges);
+    let (tree, to_blocks) = tree(&ranges)?;
     program.extend(tree);
     let mut starts = BTreeMap::new();
     for (number, verdict) in &plan.verdicts {
         if let Verdict::RefuseWhen(errno, cases) = verdict {
             starts.insert(*number, program.len());
-            program.extend(block(plan.arch, *number, *errno, cases)?);
+            let block = block(plan.arch, *number, *errno, cases)?;
+            // The architecture is known here, whatever the block would check first.
+            let known = if block.starts_with(&program[..3]) { 3 } else { 0 };
+            program.extend(block.into_iter().skip(known));
         }
     }
     for (position, number) in to_blocks {
@@ -105,28 +111,115 @@ fn push(ranges: &mut Vec<(u32, Leaf)>, first: u32, leaf: Leaf) {
     }
 }
 
+/// Ranges that one search shares its exits for: every jump in it stays within 255 instructions.
+const NEAR: usize = 100;
+
 /// The search tree, and the positions in it that must jump to a block, with the block's number.
-fn tree(ranges: &[(u32, Leaf)]) -> (Vec<sock_filter>, Vec<(usize, u32)>) {
-    match ranges {
-        [] => (Vec::new(), Vec::new()),
-        [(_, Leaf::Answer(answer))] => (vec![statement(RETURN, *answer)], Vec::new()),
-        [(_, Leaf::Block(number))] => (vec![statement(JUMP, 0)], vec![(0, *number)]),
-        _ => {
-            let (low, high) = ranges.split_at(ranges.len() / 2);
-            let (low_tree, low_jumps) = tree(low);
-            let (high_tree, high_jumps) = tree(high);
-            let mut code = branch(high[0].0, low_tree.len());
-            let low_start = code.len();
-            let high_start = low_start + low_tree.len();
-            code.extend(low_tree);
-            code.extend(high_tree);
-            let shift = |jumps: Vec<(usize, u32)>, by: usize| {
-                jumps.into_iter().map(move |(position, number)| (position + by, number))
-            };
-            let jumps = shift(low_jumps, low_start).chain(shift(high_jumps, high_start)).collect();
-            (code, jumps)
-        }
+fn tree(ranges: &[(u32, Leaf)]) -> Result<Tree> {
+    if ranges.len() <= NEAR {
+        return near_tree(ranges);
     }
+    let (low, high) = ranges.split_at(ranges.len() / 2);
+    let (low_tree, low_jumps) = tree(low)?;
+    let (high_tree, high_jumps) = tree(high)?;
+    let mut code = branch(high[0].0, low_tree.len());
+    let low_start = code.len();
+    let high_start = low_start + low_tree.len();
+    code.extend(low_tree);
+    code.extend(high_tree);
+    let shift = |jumps: Vec<(usize, u32)>, by: usize| {
+        jumps.into_iter().map(move |(position, number)| (position + by, number))
+    };
+    let jumps = shift(low_jumps, low_start).chain(shift(high_jumps, high_start)).collect();
+    Ok((code, jumps))
+}
+
+/// A search whose comparisons jump to exits that they share: the kernel translates a program at
+/// every start, and takes time for every instruction.
+fn near_tree(ranges: &[(u32, Leaf)]) -> Result<Tree> {
+    let mut search = Search { code: Vec::new(), exits: Vec::new() };
+    if let [(_, leaf)] = ranges {
+        search.exit(None, *leaf);
+    } else {
+        search.compare(ranges)?;
+    }
+    search.finish()
+}
+
+/// A search being written.
+struct Search {
+    code: Vec<sock_filter>,
+    /// Which comparison leaves by which of its sides, and to what; `None` is the very start.
+    exits: Vec<(Option<(usize, Side)>, Leaf)>,
+}
+
+/// The side of a comparison: the number is below the one compared with, or not.
+#[derive(Clone, Copy)]
+enum Side {
+    Low,
+    High,
+}
+
+impl Search {
+    fn exit(&mut self, from: Option<(usize, Side)>, leaf: Leaf) {
+        self.exits.push((from, leaf));
+    }
+
+    /// Compares with the middle of `ranges`, at least two, and goes on with either half.
+    fn compare(&mut self, ranges: &[(u32, Leaf)]) -> Result<()> {
+        let (low, high) = ranges.split_at(ranges.len() / 2);
+        let position = self.code.len();
+        self.code.push(jump(JUMP_IF_AT_LEAST, high[0].0, 0, 0));
+        match low {
+            [(_, leaf)] => self.exit(Some((position, Side::Low)), *leaf),
+            _ => self.compare(low)?,
+        }
+        match high {
+            [(_, leaf)] => self.exit(Some((position, Side::High)), *leaf),
+            _ => {
+                self.code[position].jt = distance(position, self.code.len())?;
+                self.compare(high)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts one exit of each kind behind the comparisons and directs them there.
+    fn finish(mut self) -> Result<Tree> {
+        let mut places: Vec<(Leaf, usize)> = Vec::new();
+        let mut to_blocks = Vec::new();
+        for (from, leaf) in std::mem::take(&mut self.exits) {
+            let place = match places.iter().find(|(known, _)| *known == leaf) {
+                Some((_, place)) => *place,
+                None => {
+                    places.push((leaf, self.code.len()));
+                    self.code.push(match leaf {
+                        Leaf::Answer(answer) => statement(RETURN, answer),
+                        Leaf::Block(number) => {
+                            to_blocks.push((self.code.len(), number));
+                            statement(JUMP, 0)
+                        }
+                    });
+                    self.code.len() - 1
+                }
+            };
+            match from {
+                Some((position, Side::Low)) => {
+                    self.code[position].jf = distance(position, place)?;
+                }
+                Some((position, Side::High)) => {
+                    self.code[position].jt = distance(position, place)?;
+                }
+                None => {}
+            }
+        }
+        Ok((self.code, to_blocks))
+    }
+}
+
+/// How far a comparison at `from` jumps to reach `to`.
+fn distance(from: usize, to: usize) -> Result<u8> {
+    u8::try_from(to - from - 1).map_err(|_| broken("a comparison jumps too far"))
 }
 
 /// Goes on behind the next `low` instructions if the number is at least `number`.

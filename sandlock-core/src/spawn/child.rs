@@ -118,14 +118,11 @@ fn drop_capabilities(keep: u64) -> Result<(), Errno> {
 }
 
 fn drop_from_bounding_set(keep: u64) -> Result<(), Errno> {
-    for capability in 0..64usize {
-        match raw::prctl(libc::PR_CAPBSET_READ, capability, 0) {
+    for capability in (0..64usize).filter(|capability| keep >> capability & 1 == 0) {
+        match raw::prctl(libc::PR_CAPBSET_DROP, capability, 0) {
+            Ok(_) => {}
             // Beyond the last capability of this kernel.
             Err(libc::EINVAL) => break,
-            Ok(1) if keep >> capability & 1 == 0 => {
-                raw::prctl(libc::PR_CAPBSET_DROP, capability, 0)?;
-            }
-            Ok(_) => {}
             Err(errno) => return Err(errno),
         }
     }

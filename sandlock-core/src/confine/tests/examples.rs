@@ -10,14 +10,14 @@ const THREAD: u64 = 0x003d_0f00;
 const VFORK: u64 = 0x4111;
 
 const CLONE_NEWTIME: u64 = 0x80;
-const NAMESPACES: [(&str, u64); 7] = [
-    ("mount", 0x0002_0000),
-    ("cgroup", 0x0200_0000),
-    ("uts", 0x0400_0000),
-    ("ipc", 0x0800_0000),
-    ("user", 0x1000_0000),
-    ("pid", 0x2000_0000),
-    ("net", 0x4000_0000),
+const NAMESPACES: [i32; 7] = [
+    libc::CLONE_NEWNS,
+    libc::CLONE_NEWCGROUP,
+    libc::CLONE_NEWUTS,
+    libc::CLONE_NEWIPC,
+    libc::CLONE_NEWUSER,
+    libc::CLONE_NEWPID,
+    libc::CLONE_NEWNET,
 ];
 
 #[test]
@@ -33,13 +33,13 @@ fn clone_makes_threads_and_processes_but_no_namespaces() {
             ("clone", &[0x81fd_ffff], ALLOW),
         ],
     );
-    for (name, flag) in NAMESPACES {
+    for flag in NAMESPACES {
+        let flag = u64::try_from(flag).unwrap();
         for flags in [flag, flag | THREAD, flag | 17, DIRTY | flag] {
             expect(Policy::builder(), &[("clone", &[flags], EPERM), ("unshare", &[flags], EPERM)]);
         }
         let lifted = Policy::builder().allow_syscalls(["@namespaces"]);
         expect(lifted, &[("clone", &[flag], ALLOW), ("unshare", &[flag], ALLOW)]);
-        assert!(!name.is_empty());
     }
 }
 
@@ -158,14 +158,14 @@ fn a_program_stays_readable_to_its_supervisor() {
 
 #[test]
 fn prctl_is_left_but_for_what_outlives_or_blinds_the_supervisor() {
-    let refused = [
-        ("subreaper", libc::PR_SET_CHILD_SUBREAPER as u64),
-        ("mm", libc::PR_SET_MM as u64),
-        ("ptracer", 0x5961_6d61),
-        ("core scheduling", 62),
-        ("memory merge", 67),
-    ];
-    for (_, option) in refused {
+    const MEMORY_MERGE: u64 = 67;
+    for option in [
+        libc::PR_SET_CHILD_SUBREAPER as u64,
+        libc::PR_SET_MM as u64,
+        libc::PR_SET_PTRACER as u64,
+        libc::PR_SCHED_CORE as u64,
+        MEMORY_MERGE,
+    ] {
         expect(
             Policy::builder(),
             &[("prctl", &[option, 1], EPERM), ("prctl", &[DIRTY | option, 1], EPERM)],

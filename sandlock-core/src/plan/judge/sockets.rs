@@ -116,10 +116,30 @@ fn setsockopt() -> Verdict {
     refuse_when(options.into_iter().map(case).collect())
 }
 
-/// One case for each type that is not in `allowed`.
+/// Cases for every type that is not in `allowed`, few of them: each refuses all types that agree in
+/// some bits, unless an allowed one does too.
 fn other_types(family: u32, allowed: &[u32]) -> Vec<Vec<Condition>> {
-    let others = (0..=TYPE_MASK).filter(|kind| !allowed.contains(kind));
-    others.map(|kind| and(is(0, family), vec![of_type(kind)])).collect()
+    let mut open: Vec<u32> = (0..=TYPE_MASK).filter(|kind| !allowed.contains(kind)).collect();
+    let masks = (1..=TYPE_MASK).flat_map(|mask| (0..=TYPE_MASK).map(move |bits| (mask, bits)));
+    let candidates: Vec<(u32, u32)> = masks
+        .filter(|(mask, bits)| bits & !mask == 0)
+        .filter(|(mask, bits)| !allowed.iter().any(|kind| kind & mask == *bits))
+        .collect();
+    let mut cases = Vec::new();
+    while let Some((mask, bits)) = candidates
+        .iter()
+        .copied()
+        .max_by_key(|(mask, bits)| open.iter().filter(|kind| **kind & mask == *bits).count())
+    {
+        let before = open.len();
+        open.retain(|kind| kind & mask != bits);
+        if open.len() == before {
+            break;
+        }
+        let agrees = Condition::low(1, Test::MaskedEq(u64::from(mask)), bits);
+        cases.push(and(is(0, family), vec![agrees]));
+    }
+    cases
 }
 
 fn of_type(kind: u32) -> Condition {
