@@ -9,15 +9,13 @@ mod model;
 mod network;
 mod random;
 
-use seccompiler::BpfProgram;
-
-use super::filter;
+use super::filter::{self, Program};
 use crate::host::Host;
 use crate::plan::Plan;
 use crate::plan::filter::FilterPlan;
 use crate::policy::{Policy, PolicyBuilder};
 use crate::syscall::Arch;
-use evaluator::{Call, Run};
+use evaluator::{Call, Run, instruction};
 
 const ALLOW: Answer = Answer(libc::SECCOMP_RET_ALLOW);
 const KILL: Answer = Answer(libc::SECCOMP_RET_KILL_PROCESS);
@@ -51,7 +49,7 @@ impl std::fmt::Debug for Answer {
 /// A plan and the program it is compiled to, which passed the kernel's own check.
 struct Filter {
     plan: FilterPlan,
-    program: BpfProgram,
+    program: Program,
 }
 
 impl Filter {

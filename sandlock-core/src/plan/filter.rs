@@ -29,11 +29,11 @@ pub enum Verdict {
 }
 
 /// Conditions that hold together; at least one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Case(pub Vec<Condition>);
 
 /// A comparison of one argument.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Condition {
     /// Number of the argument, 0 to 5.
     pub argument: u8,
@@ -46,7 +46,7 @@ pub struct Condition {
 }
 
 /// How much of an argument register counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Width {
     /// The lower half: `int`, `unsigned int`, a descriptor, an ioctl command.
     Bits32,
@@ -55,7 +55,7 @@ pub enum Width {
 }
 
 /// A comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Test {
     /// Equal.
     Eq,
@@ -65,6 +65,8 @@ pub enum Test {
     Gt,
     /// Equal after masking the argument.
     MaskedEq(u64),
+    /// At least one bit in common.
+    AnyBit,
 }
 
 impl FilterPlan {
@@ -139,6 +141,7 @@ impl fmt::Display for Condition {
             Test::Ne => write!(f, "arg{argument}{half} != {value:#x}"),
             Test::Gt => write!(f, "arg{argument}{half} > {value:#x}"),
             Test::MaskedEq(mask) => write!(f, "arg{argument}{half} & {mask:#x} == {value:#x}"),
+            Test::AnyBit => write!(f, "arg{argument}{half} & {value:#x} != 0"),
         }
     }
 }

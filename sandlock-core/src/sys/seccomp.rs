@@ -4,7 +4,7 @@
 
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
-use seccompiler::sock_filter;
+use libc::sock_filter;
 use syscalls::{Sysno, raw_syscall};
 
 use super::raw::{self, Errno, check};

@@ -1,6 +1,6 @@
 //! The classic BPF machine, as far as seccomp programs may use it, and the kernel's check of them.
 
-use seccompiler::sock_filter;
+use libc::sock_filter;
 
 /// BPF_MAXINSNS of linux/bpf_common.h.
 const MOST_INSTRUCTIONS: usize = 4096;
@@ -136,7 +136,7 @@ const LOAD: u16 = 0x20;
 const RETURN: sock_filter = sock_filter { code: 0x06, jt: 0, jf: 0, k: 7 };
 const OTHER: sock_filter = sock_filter { code: 0x06, jt: 0, jf: 0, k: 8 };
 
-fn instruction(code: u16, jt: u8, jf: u8, k: u32) -> sock_filter {
+pub(super) fn instruction(code: u16, jt: u8, jf: u8, k: u32) -> sock_filter {
     sock_filter { code, jt, jf, k }
 }
 

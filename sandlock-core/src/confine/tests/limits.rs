@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use libc::sock_filter;
+
 use super::*;
 use crate::error::ErrorKind;
 use crate::plan::filter::{Case, Condition, Test, Verdict, Width};
@@ -45,13 +47,9 @@ fn five_hundred_refused_numbers_are_told_apart() {
 fn a_tree_too_large_for_near_jumps_takes_far_ones() {
     for arch in Arch::ALL {
         let filter = Filter::new(refusing(arch, 500));
-        let far = filter.program.windows(2).find(|pair| {
-            let [comparison, jump] = pair else { return false };
-            (comparison.code, comparison.jt, comparison.jf) == (0x35, 0, 1)
-                && jump.code == 0x05
-                && jump.k > u32::from(u8::MAX)
-        });
-        assert!(far.is_some(), "{arch:?}: the tree of {} has none", filter.program.len());
+        let is_far = |one: &&sock_filter| one.code == 0x05 && one.k > u32::from(u8::MAX);
+        let far = filter.program.iter().find(is_far);
+        assert!(far.is_some(), "{arch:?}: the {} instructions have none", filter.program.len());
     }
 }
 
@@ -82,20 +80,23 @@ fn a_plan_without_verdicts_still_guards_the_entry() {
 
 #[test]
 fn a_program_longer_than_the_kernel_takes_is_an_error() {
-    let cases = |count: u32| -> Vec<Case> {
-        (0..count).map(|value| Case(vec![Condition::low(0, Test::Eq, value)])).collect()
+    // Each call compares with values of its own, so that nothing is shared.
+    let verdict = |number: u32, count: u32| {
+        let value = |index: u32| 1000 * number + index;
+        let case = |index| Case(vec![Condition::low(0, Test::Eq, value(index))]);
+        (number, Verdict::RefuseWhen(libc::EPERM, (0..count).map(case).collect()))
     };
-    // Ten calls that are each fine alone; and one that is too long by itself.
-    for (calls, count) in [(10, 100), (1, 1000)] {
-        let verdict = |number| (number, Verdict::RefuseWhen(libc::EPERM, cases(count)));
-        let verdicts = (0..calls).map(verdict).collect();
+    // Calls, and conditions of each: calls that are each fine alone; one that is too long by itself.
+    for (calls, count, what) in [(10, 500, "instructions of at most 4096"), (1, 513, "512")] {
+        let verdicts = (0..calls).map(|number| verdict(number, count)).collect();
         let error = filter::compile(&FilterPlan { arch: Arch::NATIVE, verdicts }).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Policy);
-        assert!(error.to_string().contains("instructions"), "{error}");
-        assert!(error.to_string().contains("4096"), "{error}");
+        assert!(error.to_string().contains(what), "{error}");
     }
-    let verdicts = [(0, Verdict::RefuseWhen(libc::EPERM, cases(100)))].into();
-    assert!(filter::compile(&FilterPlan { arch: Arch::NATIVE, verdicts }).is_ok());
+    for (calls, count) in [(8, 500), (1, 512)] {
+        let verdicts = (0..calls).map(|number| verdict(number, count)).collect();
+        Filter::new(FilterPlan { arch: Arch::NATIVE, verdicts });
+    }
 }
 
 /// Each would mean something else in the program than in the plan.

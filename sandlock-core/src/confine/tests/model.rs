@@ -51,5 +51,6 @@ pub(super) fn holds(condition: &Condition, call: &Call) -> bool {
         Test::Ne => argument != condition.value,
         Test::Gt => argument > condition.value,
         Test::MaskedEq(mask) => argument & mask == condition.value,
+        Test::AnyBit => argument & condition.value > 0,
     }
 }

@@ -7,6 +7,10 @@ use proptest::sample::{Index, select};
 
 use super::*;
 use crate::plan::filter::{Case, Condition, Test, Verdict, Width};
+use seccompiler::{
+    SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    TargetArch,
+};
 
 /// Values at which comparisons change their mind.
 const EDGES: [u64; 14] = [
@@ -36,6 +40,7 @@ fn condition() -> impl Strategy<Value = Condition> {
         Just(Test::Ne),
         Just(Test::Gt),
         value().prop_map(Test::MaskedEq),
+        Just(Test::AnyBit),
     ];
     // Few arguments, so that conditions of one case meet on the same one.
     (0..6u8, any::<bool>(), test, value()).prop_map(|(argument, is_wide, test, value)| {
@@ -124,6 +129,64 @@ fn arguments() -> impl Strategy<Value = Vec<[Argument; 6]>> {
     prop::collection::vec([one(), one(), one(), one(), one(), one()], 1..24)
 }
 
+/// The same judgement compiled by `seccompiler`, which shares nothing with our compiler.
+fn compiled_elsewhere(arch: Arch, number: u32, errno: i32, cases: &[Case]) -> Program {
+    let arch = match arch {
+        Arch::X86_64 => TargetArch::x86_64,
+        Arch::Aarch64 => TargetArch::aarch64,
+    };
+    let rules = cases.iter().flat_map(rules).collect();
+    let refuse = SeccompAction::Errno(errno.unsigned_abs());
+    let judgement = [(i64::from(number), rules)].into();
+    let filter = SeccompFilter::new(judgement, SeccompAction::Allow, refuse, arch).unwrap();
+    let program: seccompiler::BpfProgram = filter.try_into().unwrap();
+    let instruction = |one: seccompiler::sock_filter| instruction(one.code, one.jt, one.jf, one.k);
+    program.into_iter().map(instruction).collect()
+}
+
+/// A case as rules: `seccompiler` has no test for any bit, so each bit is a rule of its own.
+fn rules(case: &Case) -> Vec<SeccompRule> {
+    let alternatives = |condition: &Condition| -> Vec<(SeccompCmpOp, u64)> {
+        let bits = |value: u64| (0..64).map(|shift| 1 << shift).filter(move |bit| value & bit != 0);
+        match condition.test {
+            Test::Eq => vec![(SeccompCmpOp::Eq, condition.value)],
+            Test::Ne => vec![(SeccompCmpOp::Ne, condition.value)],
+            Test::Gt => vec![(SeccompCmpOp::Gt, condition.value)],
+            Test::MaskedEq(mask) => vec![(SeccompCmpOp::MaskedEq(mask), condition.value)],
+            Test::AnyBit => {
+                bits(condition.value).map(|bit| (SeccompCmpOp::MaskedEq(bit), bit)).collect()
+            }
+        }
+    };
+    let mut rules = vec![Vec::new()];
+    for condition in &case.0 {
+        let width = match condition.width {
+            Width::Bits32 => SeccompCmpArgLen::Dword,
+            Width::Bits64 => SeccompCmpArgLen::Qword,
+        };
+        let with = |rule: &Vec<SeccompCondition>, (test, value): (SeccompCmpOp, u64)| {
+            let more = SeccompCondition::new(condition.argument, width.clone(), test, value);
+            [rule.clone(), vec![more.unwrap()]].concat()
+        };
+        let alternatives = alternatives(condition);
+        rules = rules
+            .iter()
+            .flat_map(|rule| alternatives.iter().map(|one| with(rule, one.clone())))
+            .collect();
+    }
+    rules.into_iter().map(|rule| SeccompRule::new(rule).unwrap()).collect()
+}
+
+/// At most a few bits: each is a rule for `seccompiler`, and they multiply.
+fn has_few_alternatives(cases: &[Case]) -> bool {
+    let alternatives = |condition: &Condition| match condition.test {
+        Test::AnyBit => condition.value.count_ones(),
+        _ => 1,
+    };
+    let rules = |case: &Case| case.0.iter().map(alternatives).product::<u32>();
+    cases.iter().all(|case| rules(case) > 0) && cases.iter().map(rules).sum::<u32>() < 100
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
@@ -162,6 +225,25 @@ proptest! {
         for six in arguments {
             let args = six.map(|argument| argument.in_plan(&values));
             filter.check(&filter.call(7, args));
+        }
+    }
+
+    #[test]
+    fn one_random_judged_call_is_answered_as_seccompiler_answers_it(
+        verdict in judged().prop_filter("seccompiler needs too many rules", |verdict| {
+            matches!(verdict, Verdict::RefuseWhen(_, cases) if has_few_alternatives(cases))
+        }),
+        arguments in arguments(),
+        arch in select(&Arch::ALL[..]),
+    ) {
+        let Verdict::RefuseWhen(errno, cases) = &verdict else { unreachable!() };
+        let elsewhere = compiled_elsewhere(arch, 7, *errno, cases);
+        let values = compared_values(&verdict);
+        let filter = Filter::new(FilterPlan { arch, verdicts: [(7, verdict.clone())].into() });
+        for six in arguments {
+            let call = filter.call(7, six.map(|argument| argument.in_plan(&values)));
+            let theirs = evaluator::run(&elsewhere, &call).unwrap().answer;
+            prop_assert_eq!(filter.answer(&call), Answer(theirs), "{:x?}", call);
         }
     }
 

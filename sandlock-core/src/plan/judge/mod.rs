@@ -49,8 +49,7 @@ fn refuse_values(argument: u8, values: &[u32]) -> Vec<Vec<Condition>> {
 
 /// Refused where argument `argument` has one of the bits.
 fn refuse_bits(argument: u8, bits: u32) -> Vec<Vec<Condition>> {
-    let single = (0..32).map(|shift| 1u32 << shift).filter(|bit| bits & bit != 0);
-    single.map(|bit| vec![Condition::low(argument, Test::MaskedEq(u64::from(bit)), bit)]).collect()
+    vec![vec![Condition::low(argument, Test::AnyBit, bits)]]
 }
 
 /// The argument has none of `values`.
