@@ -56,6 +56,12 @@ static int call_mmap(void)
 	return page == MAP_FAILED || munmap(page, 4096);
 }
 
+/* Judged by its arguments, so the kernel caches no verdict. */
+static int call_fcntl(void)
+{
+	return fcntl(opened, F_GETFL) < 0;
+}
+
 static int call_fork(void)
 {
 	int status;
@@ -77,6 +83,7 @@ static const struct {
 	{ "open+close", call_open, 200 },
 	{ "mmap+munmap", call_mmap, 200 },
 	{ "fork+wait", call_fork, 5 },
+	{ "fcntl", call_fcntl, 1000 },
 };
 
 static double now(void)

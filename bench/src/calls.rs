@@ -12,6 +12,8 @@ const PROGRAM: &str = concat!(env!("OUT_DIR"), "/calls");
 
 const NAMES: [&str; 6] = ["getppid", "fstat", "stat", "open+close", "mmap+munmap", "fork+wait"];
 const GOAL: f64 = 1.05;
+/// A call that the filter judges by its arguments, to show what that costs.
+const JUDGED: &str = "fcntl";
 const ROUNDS: usize = 60;
 
 /// Nanoseconds by the name of the call.
@@ -33,17 +35,18 @@ pub(crate) fn rows() -> Vec<Row> {
         ],
         ROUNDS,
     );
-    let row = |name: &str| {
+    let row = |name: &str, goal| {
         let times = |rounds: &[Printed]| rounds.iter().map(|printed| printed[name]).collect();
         Row {
             name: name.to_owned(),
             native: Some(times(&native)),
             floor: times(&floor),
             ours: times(&ours),
-            goal: Some(GOAL),
+            goal,
         }
     };
-    NAMES.into_iter().map(row).collect()
+    let promised = NAMES.into_iter().map(|name| row(name, Some(GOAL)));
+    promised.chain([row(JUDGED, None)]).collect()
 }
 
 /// Runs the program outside a sandbox; it confines itself if there are `paths`.

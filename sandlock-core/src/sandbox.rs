@@ -1,15 +1,12 @@
 //! A policy made ready to run programs under it.
 
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
-use seccompiler::BpfProgram;
-
 use crate::capture::{self, Pipe};
-use crate::confine;
+use crate::confine::{self, filter::Program};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::output::{Output, Usage};
@@ -38,7 +35,9 @@ use crate::spawn::{Command, Launch, Stdio, Tree};
 pub struct Sandbox {
     plan: Plan,
     ruleset: OwnedFd,
-    filter: BpfProgram,
+    filter: Program,
+    /// What a captured program reads from.
+    null: OwnedFd,
 }
 
 impl Sandbox {
@@ -53,7 +52,10 @@ impl Sandbox {
         let plan = Plan::new(&policy, Host::current())?;
         let ruleset = confine::ruleset::create(&plan.landlock)?;
         let filter = confine::filter::compile(&plan.filter)?;
-        Ok(Sandbox { plan, ruleset, filter })
+        let null = File::open("/dev/null").map_err(|error| {
+            Error::io("open(\"/dev/null\")", error.raw_os_error().unwrap_or(libc::EIO))
+        })?;
+        Ok(Sandbox { plan, ruleset, filter, null: capture::above_stdio(null.into())? })
     }
 
     /// What is done to confine a program.
@@ -79,12 +81,8 @@ impl Sandbox {
         I::Item: AsRef<OsStr>,
     {
         let command = self.command(command)?;
-        let null = File::open("/dev/null").map_err(|error| {
-            Error::io("open(\"/dev/null\")", error.raw_os_error().unwrap_or(libc::EIO))
-        })?;
-        let null = capture::above_stdio(null.into())?;
         let mut pipes = [Pipe::new()?, Pipe::new()?];
-        let descriptors = [null.as_fd(), pipes[0].writer(), pipes[1].writer()].map(Some);
+        let descriptors = [self.null.as_fd(), pipes[0].writer(), pipes[1].writer()].map(Some);
         let stdio = Stdio { descriptors, interactive: false };
         let launch = Launch::new(&self.plan, self.ruleset.as_fd(), &self.filter, command, &stdio)?;
         let mut output = self.carry_out(launch, &mut pipes)?;
@@ -117,7 +115,7 @@ impl Sandbox {
     {
         let arguments: Vec<OsString> =
             command.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
-        let environment: BTreeMap<_, _> = self.plan.environment.apply(std::env::vars_os());
+        let environment = self.plan.environment.apply(std::env::vars_os());
         Command::new(&arguments, environment, self.plan.cwd.as_deref())
     }
 

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use sandlock::Sandbox;
+use sandlock::Protection::SignalScope;
+use sandlock::{ErrorKind, Mode, Sandbox};
 
 use crate::harness::{GUEST, policy, run};
 
@@ -102,6 +103,53 @@ fn count_child_signals() -> &'static std::sync::atomic::AtomicUsize {
 }
 
 #[test]
+fn handlers_of_the_host_run_in_the_host_alone() {
+    if !in_a_process_of_its_own("lifecycle::handlers_of_the_host_run_in_the_host_alone") {
+        return;
+    }
+    expect_handlers_to_run_here_alone();
+}
+
+/// Starts programs while this process group, which they belong to until they are executed, gets
+/// one signal after the other. Their memory is this process's, so a handler that runs in one of
+/// them can say so.
+pub(crate) fn expect_handlers_to_run_here_alone() {
+    use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::SeqCst};
+    static HOST: AtomicI32 = AtomicI32::new(0);
+    static HERE: AtomicUsize = AtomicUsize::new(0);
+    static ELSEWHERE: AtomicUsize = AtomicUsize::new(0);
+    extern "C" fn handle(_: i32) {
+        // SAFETY: takes nothing.
+        let is_here = unsafe { libc::getpid() } == HOST.load(SeqCst);
+        if is_here { &HERE } else { &ELSEWHERE }.fetch_add(1, SeqCst);
+    }
+    let handler: extern "C" fn(i32) = handle;
+    // SAFETY: this process is the test's own, and from here on a group of its own.
+    unsafe {
+        HOST.store(libc::getpid(), SeqCst);
+        assert_eq!(libc::setpgid(0, 0), 0);
+        libc::signal(libc::SIGWINCH, handler as libc::sighandler_t);
+    }
+    let sandbox = Sandbox::new(policy().build().unwrap()).unwrap();
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(SeqCst) {
+                // SAFETY: the group is this test's own.
+                unsafe { libc::kill(0, libc::SIGWINCH) };
+                std::thread::yield_now();
+            }
+        });
+        for _ in 0..40 {
+            assert!(sandbox.run_interactive([GUEST, "exit", "0"]).unwrap().success());
+        }
+        over.store(true, SeqCst);
+    });
+    assert!(HERE.load(SeqCst) > 0);
+    assert_eq!(ELSEWHERE.load(SeqCst), 0);
+}
+
+#[test]
 fn a_host_that_ignores_its_children_still_learns_how_they_end() {
     if !in_a_process_of_its_own(
         "lifecycle::a_host_that_ignores_its_children_still_learns_how_they_end",
@@ -138,6 +186,24 @@ fn a_host_without_standard_descriptors_still_gets_the_output() {
     }
     assert_eq!((after.stdout(), after.stderr()), (before.stdout(), before.stderr()));
     assert_eq!(after.stdout().len(), 2048);
+}
+
+/// Without the scope of signals the program can do what otherwise only somebody outside can.
+#[test]
+fn a_killed_keeper_is_an_error_and_takes_the_program_along() {
+    let unscoped = || policy().fs_read_if_exists("/bin").protection(SignalScope, Mode::Off);
+    let run = |command: &str| {
+        let sandbox = Sandbox::new(unscoped().build().unwrap()).unwrap();
+        sandbox.run(["sh", "-c", command])
+    };
+    let start = Instant::now();
+    for _ in 0..20 {
+        let error = run("kill -KILL $PPID; sleep 60").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+        assert!(error.to_string().contains("keeper"), "{error}");
+    }
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+    assert!(run("kill -0 $PPID").unwrap().success());
 }
 
 /// The guest's descendants print their ids to a pipe that they keep open: it ends when the last of

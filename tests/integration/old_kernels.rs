@@ -111,6 +111,14 @@ fn a_session_that_cannot_be_started_is_a_failed_step() {
     }
 }
 
+/// Many containers refuse it, because a filter cannot look into its arguments.
+#[test]
+fn without_clone3_handlers_still_run_in_the_host_alone() {
+    if without(here!(), "clone3", libc::ENOSYS) {
+        crate::lifecycle::expect_handlers_to_run_here_alone();
+    }
+}
+
 /// FIXME: the keeper needs an option of prctl(2) that the sandbox refuses, because it would let a
 /// program collect orphans in its keeper's place. So one sandbox inside another does not start; it
 /// fails closed and says where.

@@ -5,6 +5,9 @@ use std::ffi::{OsStr, OsString};
 
 use crate::policy::Policy;
 
+/// Name and value.
+pub(crate) type Variable = (OsString, OsString);
+
 /// What is done to the caller's variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Environment {
@@ -28,14 +31,13 @@ impl Environment {
         }
     }
 
-    /// Applies the changes to `inherited`.
-    pub(crate) fn apply(
-        &self,
-        inherited: impl Iterator<Item = (OsString, OsString)>,
-    ) -> BTreeMap<OsString, OsString> {
-        let survives = |name: &OsStr| !self.clean || Self::KEPT.iter().any(|kept| name == *kept);
-        let mut variables: BTreeMap<_, _> = inherited.filter(|(name, _)| survives(name)).collect();
-        variables.extend(self.changes.clone());
-        variables
+    /// Applies the changes to `inherited`, and keeps its order.
+    pub(crate) fn apply(&self, inherited: impl Iterator<Item = Variable>) -> Vec<Variable> {
+        let survives = |name: &OsStr| {
+            let is_kept = !self.clean || Self::KEPT.iter().any(|kept| name == *kept);
+            is_kept && !self.changes.contains_key(name)
+        };
+        let kept = inherited.filter(|(name, _)| survives(name));
+        kept.chain(self.changes.clone()).collect()
     }
 }

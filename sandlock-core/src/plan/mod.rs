@@ -9,6 +9,8 @@ pub mod landlock;
 mod steps;
 
 pub use enforcement::Enforcement;
+pub(crate) use environment::Variable;
+
 pub use environment::Environment;
 pub use steps::{ChildStep, Resource};
 

@@ -57,8 +57,9 @@ pub(crate) fn steps(policy: &Policy, enforcement: &mut Enforcement) -> Vec<Child
     }
     steps.extend([
         ChildStep::NoNewPrivileges,
-        ChildStep::Landlock,
+        // Before Landlock, whose rules every change of capabilities would copy.
         ChildStep::DropCapabilities(kept),
+        ChildStep::Landlock,
         ChildStep::Descriptors,
         ChildStep::Filter,
     ]);

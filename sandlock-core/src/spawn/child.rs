@@ -5,11 +5,11 @@
 
 use std::ffi::{c_char, c_void};
 
-use seccompiler::sock_filter;
+use libc::sock_filter;
 
 use super::report::Report;
 use super::step::Step;
-use crate::sys::raw::{self, CapabilitySets, Disposition, Errno};
+use crate::sys::raw::{self, CapabilitySets, Errno};
 use crate::sys::{landlock, seccomp};
 
 /// A step with everything it needs, prepared by the owner.
@@ -59,7 +59,7 @@ fn perform(action: &Action, report: &Report) -> Result<(), (Step, Errno)> {
     let (step, result) = match *action {
         Action::DieWithKeeper => (Step::DieWithKeeper, die_with_keeper(report.keeper())),
         Action::NewSession => (Step::NewSession, raw::setsid()),
-        Action::ResetSignals => (Step::ResetSignals, reset_signals()),
+        Action::ResetSignals => (Step::ResetSignals, reset_signals(report.without_handlers())),
         Action::Limit { resource, value } => (Step::Limit, raw::set_rlimit(resource, value)),
         Action::ChangeDirectory { directory } => (Step::ChangeDirectory, raw::fchdir(directory)),
         Action::NoNewPrivileges => {
@@ -83,15 +83,16 @@ fn die_with_keeper(keeper: i32) -> Result<(), Errno> {
     if raw::getppid() == keeper { Ok(()) } else { Err(libc::ESRCH) }
 }
 
-/// Resets what the host handles, before anything is unblocked: its handlers must not run here.
-fn reset_signals() -> Result<(), Errno> {
-    for signal in 1..=64 {
-        let always = matches!(signal, libc::SIGPIPE | libc::SIGXFSZ | libc::SIGCHLD);
-        match raw::disposition(signal) {
-            Ok(Disposition::Handled) => raw::reset_signal(signal)?,
-            Ok(Disposition::Ignored) if always => raw::reset_signal(signal)?,
-            Ok(_) => {}
-            Err(errno) => return Err(errno),
+/// Resets what the host handles, if anything is left of that, before anything is unblocked: its
+/// handlers must not run here. What it ignores stays ignored, but for signals that programs rely on.
+fn reset_signals(without_handlers: bool) -> Result<(), Errno> {
+    for signal in [libc::SIGPIPE, libc::SIGXFSZ, libc::SIGCHLD] {
+        raw::reset_signal(signal)?;
+    }
+    let handled = if without_handlers { 0 } else { 64 };
+    for signal in 1..=handled {
+        if raw::is_handled(signal)? {
+            raw::reset_signal(signal)?;
         }
     }
     raw::set_signal_mask(0).map(drop)

@@ -1,13 +1,14 @@
 //! The command: found, checked and turned into what execve(2) takes, before anything runs.
 
-use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{AccessFlags, eaccess};
+use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::unistd::{AccessFlags, faccessat};
 
 use crate::error::{Error, ErrorKind, Result, describe_errno};
+use crate::plan::Variable;
 
 /// Where commands are looked for when the program's environment has no PATH, as execvp(3) does.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
@@ -26,7 +27,7 @@ impl Command {
     /// Finds the command of `arguments`, relative to `cwd` and the PATH of `environment`.
     pub(crate) fn new(
         arguments: &[OsString],
-        environment: BTreeMap<OsString, OsString>,
+        environment: Vec<Variable>,
         cwd: Option<&Path>,
     ) -> Result<Command> {
         let argv = arguments
@@ -37,7 +38,9 @@ impl Command {
             Some(name) if !name.is_empty() => name,
             _ => return Err(Error::new(ErrorKind::Command, "the command is empty")),
         };
-        let path = find(name, environment.get(OsStr::new("PATH")), cwd)?;
+        // The first one, as getenv(3) has it.
+        let search = environment.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value);
+        let path = find(name, search, cwd)?;
         let path_text = text(path.as_os_str(), "the command")?;
         let envp = environment.into_iter().map(variable).collect::<Result<_>>()?;
         Ok(Command { path, path_text, argv, envp })
@@ -51,7 +54,9 @@ fn text(bytes: &OsStr, whose: &str) -> Result<CString> {
     })
 }
 
-fn variable((mut name, value): (OsString, OsString)) -> Result<CString> {
+fn variable((mut name, value): Variable) -> Result<CString> {
+    // With room for the NUL that ends it.
+    name.reserve_exact(value.len() + 2);
     name.push("=");
     name.push(value);
     CString::new(name.into_vec())
@@ -94,7 +99,8 @@ fn check(path: &Path) -> Result<(), i32> {
     if metadata.is_dir() {
         return Err(libc::EISDIR);
     }
-    eaccess(path, AccessFlags::X_OK).map_err(|errno| errno as i32)
+    let access = faccessat(AT_FDCWD, path, AccessFlags::X_OK, AtFlags::AT_EACCESS);
+    access.map_err(|errno| errno as i32)
 }
 
 fn unusable(path: &OsStr, errno: i32) -> Error {
@@ -112,7 +118,7 @@ mod tests {
 
     fn command(arguments: &[&str]) -> Result<Command> {
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-        Command::new(&arguments, BTreeMap::new(), None)
+        Command::new(&arguments, Vec::new(), None)
     }
 
     fn kind_of(arguments: &[&str]) -> ErrorKind {
@@ -122,7 +128,7 @@ mod tests {
     #[test]
     fn commands_are_found_in_the_path_of_their_environment() {
         assert_eq!(command(&["true"]).unwrap().path, Path::new("/bin/true"));
-        let empty = BTreeMap::from([("PATH".into(), "/nonexistent".into())]);
+        let empty = vec![("PATH".into(), "/nonexistent".into())];
         let error = Command::new(&["true".into()], empty, None).unwrap_err();
         assert_eq!((error.kind(), error.errno()), (ErrorKind::NotFound, Some(libc::ENOENT)));
     }
@@ -141,9 +147,9 @@ mod tests {
 
     #[test]
     fn a_relative_command_is_looked_for_in_its_own_directory() {
-        let found = Command::new(&["./true".into()], BTreeMap::new(), Some(Path::new("/bin")));
+        let found = Command::new(&["./true".into()], Vec::new(), Some(Path::new("/bin")));
         assert_eq!(found.unwrap().path, Path::new("./true"));
-        let missing = Command::new(&["./true".into()], BTreeMap::new(), Some(Path::new("/")));
+        let missing = Command::new(&["./true".into()], Vec::new(), Some(Path::new("/")));
         assert_eq!(missing.unwrap_err().kind(), ErrorKind::NotFound);
     }
 }

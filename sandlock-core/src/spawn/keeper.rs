@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::child::{self, Script};
 use super::report::Report;
 use super::step::Step;
-use crate::sys::clone::clone;
+use crate::sys::clone::{Stack, clone};
 use crate::sys::raw::{self, Errno, Reaped, signal_bit};
 
 /// Sent by the owner to end the tree, and by the kernel when the owner's thread ends.
@@ -22,7 +22,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// Everything the keeper needs; valid until it has ended.
 pub(crate) struct Orders {
     pub(crate) host: i32,
-    pub(crate) child_stack: *mut u8,
+    pub(crate) child_stack: Stack,
     pub(crate) script: *const Script,
     pub(crate) report: *const Report,
 }

@@ -6,8 +6,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use libc::sock_filter;
 use nix::sys::resource::getrlimit;
-use seccompiler::sock_filter;
 
 use super::child::{Action, Script};
 use super::command::Command;

@@ -1,6 +1,6 @@
-//! What keeper and child tell their owner, in memory that all three share.
+//! What owner, keeper and child tell each other, in memory that all three share.
 
-use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 
 use super::step::Step;
 use crate::sys::raw::Errno;
@@ -8,12 +8,13 @@ use crate::sys::raw::Errno;
 /// Not a status that wait(2) can report.
 const NO_STATUS: i32 = i32::MIN;
 
-/// Written by keeper and child, read by the owner once the keeper has ended.
+/// Mostly written by keeper and child, and read by the owner once the keeper has ended.
 pub(crate) struct Report {
     failed_step: AtomicI32,
     errno: AtomicI32,
     status: AtomicI32,
     keeper: AtomicI32,
+    without_handlers: AtomicBool,
     /// User time, system time (microseconds), peak memory (KiB).
     usage: [AtomicI64; 3],
 }
@@ -33,6 +34,7 @@ impl Report {
             errno: AtomicI32::new(0),
             status: AtomicI32::new(NO_STATUS),
             keeper: AtomicI32::new(0),
+            without_handlers: AtomicBool::new(false),
             usage: [const { AtomicI64::new(0) }; 3],
         }
     }
@@ -45,6 +47,16 @@ impl Report {
     pub(crate) fn failure(&self) -> Option<(Step, Errno)> {
         let step = Step::from_number(self.failed_step.load(Ordering::Acquire))?;
         Some((step, self.errno.load(Ordering::Relaxed)))
+    }
+
+    /// Whether the keeper, and so its child, was created without the host's signal handlers. Set
+    /// by the owner before it is.
+    pub(crate) fn set_without_handlers(&self, without: bool) {
+        self.without_handlers.store(without, Ordering::Release);
+    }
+
+    pub(crate) fn without_handlers(&self) -> bool {
+        self.without_handlers.load(Ordering::Acquire)
     }
 
     pub(crate) fn set_keeper(&self, pid: i32) {

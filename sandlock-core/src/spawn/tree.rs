@@ -2,10 +2,10 @@
 
 #![allow(unsafe_code)]
 
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 
 use super::diagnose;
@@ -15,7 +15,7 @@ use super::report::{RawUsage, Report};
 use super::step::Step;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Plan;
-use crate::sys::clone::clone;
+use crate::sys::clone::{clone, clone_without_handlers};
 use crate::sys::raw;
 use crate::sys::stack::StackPair;
 
@@ -25,24 +25,29 @@ use crate::sys::stack::StackPair;
 pub(crate) struct Tree {
     keeper: OwnedFd,
     ended: bool,
-    launch: Launch,
-    _orders: Box<Orders>,
-    _stacks: StackPair,
+    used: ManuallyDrop<Used>,
     /// Not to be sent to another thread.
     _owner: std::marker::PhantomData<*const ()>,
+}
+
+/// What keeper and child use until they have ended.
+struct Used {
+    launch: Launch,
+    _orders: Box<Orders>,
+    stacks: StackPair,
 }
 
 impl Tree {
     /// Carries out `launch`. The program may not have been executed yet when this returns.
     pub(crate) fn start(launch: Launch) -> Result<Tree> {
-        let stacks = StackPair::new()?;
+        let stacks = StackPair::take()?;
         let orders = Box::new(Orders {
             host: std::process::id().cast_signed(),
-            child_stack: stacks.second_top(),
+            child_stack: stacks.second(),
             script: &raw const *launch.script,
             report: &raw const *launch.report,
         });
-        let keeper = start_keeper(&stacks, &orders).map_err(|errno| {
+        let keeper = start_keeper(&stacks, &orders, &launch.report).map_err(|errno| {
             let message =
                 format!("cannot {}: {}", Step::Keeper, crate::error::describe_errno(errno));
             Error::new(ErrorKind::Spawn, message).with_step(Step::Keeper).with_errno(errno)
@@ -50,9 +55,7 @@ impl Tree {
         Ok(Tree {
             keeper,
             ended: false,
-            launch,
-            _orders: orders,
-            _stacks: stacks,
+            used: ManuallyDrop::new(Used { launch, _orders: orders, stacks }),
             _owner: std::marker::PhantomData,
         })
     }
@@ -82,9 +85,9 @@ impl Tree {
     /// What kept the program from being executed; [`ErrorKind::Io`] if the keeper was killed.
     pub(crate) fn finish(mut self, plan: &Plan) -> Result<(i32, RawUsage)> {
         self.reap();
-        let report: &Report = &self.launch.report;
+        let Launch { report, command, .. } = &self.used.launch;
         if let Some((step, errno)) = report.failure() {
-            return Err(diagnose::failed_start(step, errno, &self.launch.command, plan));
+            return Err(diagnose::failed_start(step, errno, command, plan));
         }
         let Some(status) = report.status() else {
             return Err(Error::new(ErrorKind::Io, "the keeper of the program was killed"));
@@ -97,8 +100,6 @@ impl Tree {
         if self.ended {
             return;
         }
-        let mut keeper = [PollFd::new(self.keeper.as_fd(), PollFlags::POLLIN)];
-        while poll(&mut keeper, PollTimeout::NONE) == Err(Errno::EINTR) {}
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::__WALL;
         // ECHILD: the host waits for every kind of child and was faster, which changes nothing.
         while waitid(Id::PIDFd(self.keeper.as_fd()), flags) == Err(Errno::EINTR) {}
@@ -114,25 +115,36 @@ impl Drop for Tree {
             // Freeing what the keeper still uses would be worse than waiting for the program.
             self.reap();
         }
+        // A keeper that was killed may have left a child that still uses it all for a moment.
+        let report = &self.used.launch.report;
+        if report.status().is_some() || report.failure().is_some() {
+            // SAFETY: keeper and child have ended, and nothing comes after a drop.
+            let used = unsafe { ManuallyDrop::take(&mut self.used) };
+            used.stacks.give_back();
+        }
     }
 }
 
 /// Creates the keeper with every signal blocked, so that no handler of the host runs in it. Its
 /// exit signal is 0: the host gets no SIGCHLD, and only a wait with __WALL or __WCLONE sees it.
-fn start_keeper(stacks: &StackPair, orders: &Orders) -> Result<OwnedFd, raw::Errno> {
+fn start_keeper(
+    stacks: &StackPair,
+    orders: &Orders,
+    report: &Report,
+) -> Result<OwnedFd, raw::Errno> {
     let mut pidfd = -1;
     let flags = libc::CLONE_VM | libc::CLONE_FILES | libc::CLONE_PIDFD;
     let mask = raw::set_signal_mask(u64::MAX)?;
+    let argument = (&raw const *orders).cast_mut().cast();
+    report.set_without_handlers(true);
     // SAFETY: the first stack is the keeper's alone, and `Tree` keeps stacks, orders and all that
     // they point to until the keeper has ended.
     let started = unsafe {
-        clone(
-            flags,
-            stacks.first_top(),
-            &raw mut pidfd,
-            keeper::run,
-            (&raw const *orders).cast_mut().cast(),
-        )
+        clone_without_handlers(flags, stacks.first(), &raw mut pidfd, keeper::run, argument)
+            .or_else(|_| {
+                report.set_without_handlers(false);
+                clone(flags, stacks.first(), &raw mut pidfd, keeper::run, argument)
+            })
     };
     let restored = raw::set_signal_mask(mask);
     started?;

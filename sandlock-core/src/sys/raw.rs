@@ -96,26 +96,14 @@ const SIGSET_SIZE: usize = 8;
 /// The kernel's `struct sigaction`; the restorer is missing on arm64, where the last word is unused.
 type KernelSigaction = [usize; 4];
 
-/// The disposition of a signal.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Disposition {
-    Default,
-    Ignored,
-    Handled,
-}
-
-/// rt_sigaction(2), asking.
-pub(crate) fn disposition(signal: i32) -> Result<Disposition, Errno> {
+/// rt_sigaction(2), asking whether the caller has a handler for `signal`.
+pub(crate) fn is_handled(signal: i32) -> Result<bool, Errno> {
     let mut action: KernelSigaction = [0; 4];
     // SAFETY: the kernel writes at most four words.
     check(unsafe {
         raw_syscall!(Sysno::rt_sigaction, signal, 0usize, action.as_mut_ptr(), SIGSET_SIZE)
     })?;
-    Ok(match action[0] {
-        libc::SIG_DFL => Disposition::Default,
-        libc::SIG_IGN => Disposition::Ignored,
-        _ => Disposition::Handled,
-    })
+    Ok(!matches!(action[0], libc::SIG_DFL | libc::SIG_IGN))
 }
 
 /// rt_sigaction(2) to SIG_DFL.
