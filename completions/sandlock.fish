@@ -72,7 +72,7 @@ complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l clean-env 
 complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l core-dumps -d 'Let it dump core; off by default (RLIMIT_CORE)'
 complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l json -d 'Print one JSON object with the keys v, policy, plan (a list of lines) and enforcement'
 complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c sandlock -n "__fish_sandlock_using_subcommand check" -l json -d 'Print one JSON object with the keys v, host, protections and enforced_in_full'
+complete -c sandlock -n "__fish_sandlock_using_subcommand check" -l json -d 'Print one JSON object with the keys v, host, notifications, protections and enforced_in_full'
 complete -c sandlock -n "__fish_sandlock_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sandlock -n "__fish_sandlock_using_subcommand profile; and not __fish_seen_subcommand_from list show path" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sandlock -n "__fish_sandlock_using_subcommand profile; and not __fish_seen_subcommand_from list show path" -f -a "list" -d 'Print the names of all profiles'

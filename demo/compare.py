@@ -64,10 +64,13 @@ def main():
     print(f"{'what it tried':30} {'free':8} {'confined':9} why")
     surprises = 0
     for name, (expected, why) in EXPECTED.items():
-        inside = confined.get(name, "missing")
+        outside, inside = free.get(name, "missing"), confined.get(name, "missing")
         mark = "" if inside == expected else f"   <- expected {expected}"
+        # Some systems have no user namespaces for anybody.
+        if outside != "done" and name != "make a user namespace":
+            mark += "   <- expected done when free"
         surprises += bool(mark)
-        print(f"{name:30} {free.get(name, 'missing'):8} {inside:9} {why}{mark}")
+        print(f"{name:30} {outside:8} {inside:9} {why}{mark}")
     print(f"\nThe secret is {'unharmed' if unharmed else 'GONE'}.")
     return 1 if surprises or not unharmed else 0
 

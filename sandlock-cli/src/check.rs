@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use sandlock::{Host, Plan, Policy, Protection};
+use sandlock::{Host, Notifications, Plan, Policy, Protection};
 use serde::Serialize;
 
 use crate::diagnostics::Failure;
@@ -29,7 +29,7 @@ pub(crate) fn command() -> Command {
         .after_long_help(AFTER_HELP)
         .arg(
             Arg::new(JSON).long(JSON).action(ArgAction::SetTrue).help(
-                "Print one JSON object with the keys v, host, protections and enforced_in_full",
+                "Print one JSON object with the keys v, host, notifications, protections and enforced_in_full",
             ),
         )
 }
@@ -53,16 +53,17 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
 
 /// The features of `host`, each with the kernel that has it.
 fn features(host: &Host) -> Vec<(&'static str, String, &'static str)> {
+    let notifications = host.notifications();
     let yes_no = |there| if there { "yes" } else { "no" }.to_owned();
     vec![
         ("arch", host.arch.name().to_owned(), ""),
         ("landlock_abi", host.landlock_abi.to_string(), "Linux 5.13"),
         ("landlock_errata", format!("{:#b}", host.landlock_errata), "Linux 6.15"),
         ("seccomp_filter", yes_no(host.seccomp_filter), "Linux 3.17"),
-        ("user_notification", yes_no(host.user_notification), "Linux 5.0"),
-        ("wait_killable_recv", yes_no(host.wait_killable_recv), "Linux 5.19"),
-        ("sync_wake_up", yes_no(host.sync_wake_up), "Linux 6.6"),
-        ("addfd_send", yes_no(host.addfd_send), "Linux 5.14"),
+        ("user_notification", yes_no(notifications.user_notification), "Linux 5.0"),
+        ("wait_killable_recv", yes_no(notifications.wait_killable_recv), "Linux 5.19"),
+        ("sync_wake_up", yes_no(notifications.sync_wake_up), "Linux 6.6"),
+        ("addfd_send", yes_no(notifications.addfd_send), "Linux 5.14"),
         ("child_lists", yes_no(host.child_lists), "Linux 4.2, with /proc mounted"),
     ]
 }
@@ -96,6 +97,7 @@ fn row(name: &str, value: &str, needs: &str) -> String {
 struct Report<'a> {
     v: u32,
     host: &'a Host,
+    notifications: Notifications,
     protections: BTreeMap<&'static str, Availability>,
     enforced_in_full: bool,
 }
@@ -115,13 +117,15 @@ impl<'a> Report<'a> {
             (protection.name(), Availability { available, landlock_abi, linux })
         };
         let protections = Protection::ALL.map(entry).into();
-        Report { v: 1, host, protections, enforced_in_full }
+        let notifications = host.notifications();
+        Report { v: 1, host, notifications, protections, enforced_in_full }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     fn enforced_in_full(host: &Host) -> bool {
         Plan::new(&Policy::default(), host).is_ok()
@@ -130,11 +134,11 @@ mod tests {
     #[test]
     fn every_property_of_a_host_is_shown() {
         let host = Host::fake(7);
-        let json = serde_json::to_value(&host).unwrap();
-        let shown: Vec<_> = features(&host).into_iter().map(|(name, ..)| name).collect();
-        let mut keys: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
-        keys.sort_by_key(|key| shown.iter().position(|name| name == key));
-        assert_eq!(shown, keys);
+        let json = serde_json::to_value(Report::new(&host, true)).unwrap();
+        let keys = |part: &str| json[part].as_object().unwrap().keys().cloned();
+        let keys: BTreeSet<String> = keys("host").chain(keys("notifications")).collect();
+        let shown = features(&host).into_iter().map(|(name, ..)| name.to_owned());
+        assert_eq!(shown.collect::<BTreeSet<_>>(), keys);
     }
 
     #[test]

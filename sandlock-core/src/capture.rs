@@ -11,6 +11,7 @@ use nix::unistd::pipe2;
 
 use crate::error::{Error, Result};
 use crate::spawn::Tree;
+use crate::text::errno_of;
 
 /// The most bytes that are read of one stream before the others and the clock have their turn.
 const TURN: u64 = 1 << 20;
@@ -47,7 +48,7 @@ impl Pipe {
         match turn.read_to_end(&mut self.collected) {
             Ok(length) => Ok(length > 0),
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(false),
-            Err(error) => Err(Error::io("read(pipe)", error.raw_os_error().unwrap_or(libc::EIO))),
+            Err(error) => Err(Error::io("read(pipe)", errno_of(&error))),
         }
     }
 }
@@ -59,9 +60,7 @@ pub(crate) fn above_stdio(fd: OwnedFd) -> Result<OwnedFd> {
         return Ok(fd);
     }
     // The standard library duplicates to 3 or above.
-    fd.try_clone().map_err(|error| {
-        Error::io("fcntl(F_DUPFD_CLOEXEC, 3)", error.raw_os_error().unwrap_or(libc::EIO))
-    })
+    fd.try_clone().map_err(|error| Error::io("fcntl(F_DUPFD_CLOEXEC, 3)", errno_of(&error)))
 }
 
 /// Waits until the tree has ended, and ends it at `deadline`; returns whether it had to.
@@ -72,7 +71,7 @@ pub(crate) fn wait(tree: &Tree, pipes: &mut [Pipe], deadline: Option<Instant>) -
             Some(deadline) if !timed_out => until(deadline),
             _ => PollTimeout::NONE,
         };
-        let (ready, ended) = poll_all(tree, pipes, timeout)?;
+        let ended = poll_all(tree, pipes, timeout)?;
         for pipe in pipes.iter_mut() {
             // Nobody writes any more once the tree has ended.
             while pipe.drain()? && ended {}
@@ -85,18 +84,17 @@ pub(crate) fn wait(tree: &Tree, pipes: &mut [Pipe], deadline: Option<Instant>) -
             tree.end()?;
             timed_out = true;
         }
-        debug_assert!(ready || over || timeout != PollTimeout::NONE, "poll woke for a reason");
     }
 }
 
-/// Waits for output or the end; returns whether anything happened and whether the tree has ended.
-fn poll_all(tree: &Tree, pipes: &[Pipe], timeout: PollTimeout) -> Result<(bool, bool)> {
+/// Waits for output or the end; returns whether the tree has ended.
+fn poll_all(tree: &Tree, pipes: &[Pipe], timeout: PollTimeout) -> Result<bool> {
     let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
     let mut fds = vec![readable(tree.ended())];
     fds.extend(pipes.iter().map(|pipe| readable(pipe.reader.as_fd())));
     match poll(&mut fds, timeout) {
-        Ok(ready) => Ok((ready > 0, fds[0].any().unwrap_or(false))),
-        Err(Errno::EINTR) => Ok((true, false)),
+        Ok(_) => Ok(fds[0].any().unwrap_or(false)),
+        Err(Errno::EINTR) => Ok(false),
         Err(errno) => Err(Error::io("poll(tree, pipes)", errno as i32)),
     }
 }

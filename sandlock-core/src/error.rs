@@ -2,46 +2,39 @@
 
 use std::fmt;
 
-use crate::spawn::Step;
+use crate::listed::listed;
+use crate::step::Step;
+use crate::text::describe_errno;
 
 /// The result of every fallible function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, as a number that never changes its meaning.
-///
-/// The same numbers are the status codes of the C library; `0` is success there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(i32)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// A setting is unknown, malformed or contradicts another one.
-    Policy = 1,
-    /// This kernel cannot enforce what the policy asks for.
-    Unsupported = 2,
-    /// The command is empty or holds a NUL byte.
-    Command = 3,
-    /// The command does not exist.
-    NotFound = 4,
-    /// The command exists but cannot be executed, or the policy does not let it start.
-    CannotExecute = 5,
-    /// The program could not be started; [`Error::step`] says where it failed.
-    Spawn = 6,
-    /// A system call of the library itself failed.
-    Io = 7,
+listed! {
+    /// What went wrong, as a number that never changes its meaning.
+    ///
+    /// The same numbers are the status codes of the C library; `0` is success there.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    #[repr(i32)]
+    #[non_exhaustive]
+    pub enum ErrorKind {
+        /// A setting is unknown, malformed or contradicts another one.
+        Policy = 1,
+        /// This kernel cannot enforce what the policy asks for.
+        Unsupported = 2,
+        /// The command is empty or holds a NUL byte.
+        Command = 3,
+        /// The command does not exist.
+        NotFound = 4,
+        /// The command exists but cannot be executed, or the policy does not let it start.
+        CannotExecute = 5,
+        /// The program could not be started; [`Error::step`] says where it failed.
+        Spawn = 6,
+        /// A system call of the library itself failed.
+        Io = 7,
+    }
 }
 
 impl ErrorKind {
-    /// Every kind, in the order of their numbers.
-    pub const ALL: [ErrorKind; 7] = [
-        ErrorKind::Policy,
-        ErrorKind::Unsupported,
-        ErrorKind::Command,
-        ErrorKind::NotFound,
-        ErrorKind::CannotExecute,
-        ErrorKind::Spawn,
-        ErrorKind::Io,
-    ];
-
     /// The permanent number of this kind.
     pub fn code(self) -> i32 {
         self as i32
@@ -114,6 +107,12 @@ impl Error {
         Error::new(ErrorKind::Io, message).with_errno(errno)
     }
 
+    /// A step of a start that failed.
+    pub(crate) fn step_failed(step: Step, errno: i32) -> Self {
+        let message = format!("cannot {step}: {}", describe_errno(errno));
+        Error::new(ErrorKind::Spawn, message).with_step(step).with_errno(errno)
+    }
+
     pub(crate) fn with_errno(mut self, errno: i32) -> Self {
         self.0.errno = Some(errno);
         self
@@ -175,11 +174,6 @@ impl fmt::Display for Error {
             None => Ok(()),
         }
     }
-}
-
-/// The system's text for an `errno`, without Rust's `(os error n)`.
-pub(crate) fn describe_errno(errno: i32) -> &'static str {
-    nix::errno::Errno::from_raw(errno).desc()
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 
 use serde::Serialize;
 
+pub use crate::sys::seccomp::Notifications;
+
 use crate::sys;
 use crate::syscall::Arch;
 
@@ -23,16 +25,11 @@ pub struct Host {
     pub landlock_errata: u32,
     /// Whether seccomp filters can be installed (Linux 3.17).
     pub seccomp_filter: bool,
-    /// Whether a filter can pass calls to a supervisor (Linux 5.0).
-    pub user_notification: bool,
-    /// `SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV` (Linux 5.19).
-    pub wait_killable_recv: bool,
-    /// `SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP` (Linux 6.6).
-    pub sync_wake_up: bool,
-    /// `SECCOMP_ADDFD_FLAG_SEND` (Linux 5.14).
-    pub addfd_send: bool,
     /// Whether `/proc` lists a task's children, which ending a whole tree needs.
     pub child_lists: bool,
+    /// What a fake says about notifications; the running kernel is asked when it matters.
+    #[serde(skip)]
+    notifications: Option<Notifications>,
 }
 
 /// The newest Landlock ABI whose rights are used; a newer kernel is used as this one.
@@ -40,9 +37,6 @@ pub const NEWEST_LANDLOCK_ABI: u32 = 7;
 
 impl Host {
     /// The running kernel, probed at the first call in this process.
-    ///
-    /// Probing installs a filter that allows everything in a thread that then ends: only a
-    /// listener tells what notifications can do.
     ///
     /// # Examples
     ///
@@ -55,16 +49,12 @@ impl Host {
     }
 
     fn probe() -> Host {
-        let notifications = sys::seccomp::probe_notifications();
         Host {
             arch: Arch::NATIVE,
             landlock_abi: sys::landlock::abi(),
             landlock_errata: sys::landlock::errata(),
             seccomp_filter: sys::seccomp::has_filters(),
-            user_notification: notifications.listener,
-            wait_killable_recv: notifications.wait_killable_recv,
-            sync_wake_up: notifications.sync_wake_up,
-            addfd_send: notifications.addfd_send,
+            notifications: None,
             child_lists: std::fs::metadata("/proc/thread-self/children").is_ok(),
         }
     }
@@ -77,12 +67,28 @@ impl Host {
             landlock_abi,
             landlock_errata: 0b111,
             seccomp_filter: true,
-            user_notification: true,
-            wait_killable_recv: true,
-            sync_wake_up: true,
-            addfd_send: true,
             child_lists: true,
+            notifications: Some(Notifications {
+                user_notification: true,
+                wait_killable_recv: true,
+                sync_wake_up: true,
+                addfd_send: true,
+            }),
         }
+    }
+
+    /// This kernel with other abilities of notifications, for tests.
+    pub fn with_notifications(mut self, notifications: Notifications) -> Host {
+        self.notifications = Some(notifications);
+        self
+    }
+
+    /// What notifications can do. The running kernel is probed at the first call in this process:
+    /// in a thread that then ends, because only a filter with a listener tells.
+    pub fn notifications(&self) -> Notifications {
+        static RUNNING: OnceLock<Notifications> = OnceLock::new();
+        self.notifications
+            .unwrap_or_else(|| *RUNNING.get_or_init(sys::seccomp::probe_notifications))
     }
 
     /// The Landlock ABI to plan for.

@@ -14,16 +14,19 @@ mod capture;
 mod confine;
 mod error;
 mod host;
+mod listed;
 mod output;
 pub mod plan;
 pub mod policy;
 mod sandbox;
 mod spawn;
+mod step;
 mod sys;
 pub mod syscall;
+mod text;
 
 pub use error::{Error, ErrorKind, Problem, Result};
-pub use host::{Host, NEWEST_LANDLOCK_ABI};
+pub use host::{Host, NEWEST_LANDLOCK_ABI, Notifications};
 pub use output::{Output, Reason, Usage};
 pub use plan::{Enforcement, Plan};
 pub use policy::{
@@ -31,5 +34,5 @@ pub use policy::{
     Shape, Timeout,
 };
 pub use sandbox::Sandbox;
-pub use spawn::Step;
+pub use step::Step;
 pub use syscall::{Arch, Syscall, SyscallError};

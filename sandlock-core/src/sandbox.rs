@@ -13,6 +13,7 @@ use crate::output::{Output, Usage};
 use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::spawn::{Command, Launch, Stdio, Tree};
+use crate::text::errno_of;
 
 /// A policy, checked against this kernel and made ready: ruleset and filter are built once and
 /// serve any number of runs, also at the same time from several threads.
@@ -47,14 +48,14 @@ impl Sandbox {
     ///
     /// [`ErrorKind::Policy`](crate::ErrorKind::Policy): settings contradict each other, or a
     /// granted path is missing. [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported): this
-    /// kernel lacks a protection that the policy demands.
+    /// kernel lacks a protection that the policy demands. [`Io`](crate::ErrorKind::Io): there is no
+    /// `/dev/null`.
     pub fn new(policy: Policy) -> Result<Sandbox> {
         let plan = Plan::new(&policy, Host::current())?;
         let ruleset = confine::ruleset::create(&plan.landlock)?;
         let filter = confine::filter::compile(&plan.filter)?;
-        let null = File::open("/dev/null").map_err(|error| {
-            Error::io("open(\"/dev/null\")", error.raw_os_error().unwrap_or(libc::EIO))
-        })?;
+        let null = File::open("/dev/null")
+            .map_err(|error| Error::io("open(\"/dev/null\")", errno_of(&error)))?;
         Ok(Sandbox { plan, ruleset, filter, null: capture::above_stdio(null.into())? })
     }
 
@@ -74,7 +75,9 @@ impl Sandbox {
     /// What kept the program from running: [`Command`](crate::ErrorKind::Command),
     /// [`NotFound`](crate::ErrorKind::NotFound),
     /// [`CannotExecute`](crate::ErrorKind::CannotExecute), [`Spawn`](crate::ErrorKind::Spawn),
-    /// [`Policy`](crate::ErrorKind::Policy) for a `process.cwd` that is no directory.
+    /// [`Policy`](crate::ErrorKind::Policy) for a `process.cwd` that is no directory,
+    /// [`Io`](crate::ErrorKind::Io) when this process has no descriptors left or somebody killed
+    /// the program's keeper.
     pub fn run<I>(&self, command: I) -> Result<Output>
     where
         I: IntoIterator,
@@ -116,7 +119,7 @@ impl Sandbox {
         let arguments: Vec<OsString> =
             command.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
         let environment = self.plan.environment.apply(std::env::vars_os());
-        Command::new(&arguments, environment, self.plan.cwd.as_deref())
+        Command::new(&arguments, environment, self.plan.cwd())
     }
 
     /// Runs in the calling thread: nobody else has to wait for the tree, and the keeper ends it

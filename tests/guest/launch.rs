@@ -14,6 +14,7 @@ pub(crate) fn run(name: &str, arguments: &[&OsStr]) -> bool {
     let mut command = Command::new(arguments[end + 1]);
     command.args(&arguments[end + 2..]);
     match name {
+        "plain" => panic!("{}", command.exec()),
         "terminal" => in_a_terminal(command),
         "socket" => with_socket(word, command),
         "without-capability" => without_capability(word.parse().unwrap(), command),
@@ -59,7 +60,6 @@ fn terminal_number(master: &File) -> libc::c_uint {
 fn with_socket(kind: &str, mut command: Command) {
     let (kind, protocol) = match kind {
         "tcp" => (libc::SOCK_STREAM, 0),
-        "mptcp" => (libc::SOCK_STREAM, libc::IPPROTO_MPTCP),
         "udp" => (libc::SOCK_DGRAM, 0),
         other => panic!("unknown socket {other}"),
     };

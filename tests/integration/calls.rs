@@ -119,7 +119,7 @@ fn last_word(line: &str) -> &str {
 }
 
 /// Demands that each of `attacks` is answered `errno` under `denied` and works under `allowed`.
-/// `attacks` gives the attack of a number, each in surroundings of its own, until there is none.
+/// Each is made in surroundings of its own.
 pub(crate) fn each_refused_and_granted<S>(
     surroundings: impl Fn() -> S,
     attacks: impl Fn(&S) -> Vec<Calls>,

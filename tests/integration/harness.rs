@@ -2,8 +2,8 @@
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::process::Command;
+use std::io::{Read, Write as _};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use sandlock::{Output, Policy, PolicyBuilder, Sandbox};
@@ -56,23 +56,45 @@ fn line(action: &[impl AsRef<OsStr>]) -> String {
 }
 
 /// Runs the calling test, `here!()`, once more, in a process of its own behind a launcher of the
-/// guest. `None` in that process; otherwise what was printed there.
+/// guest, and demands that it passes. `None` in that process; otherwise what was printed there.
 pub(crate) fn again(test: &str, launcher: &[&str]) -> Option<String> {
     if std::env::var_os(AGAIN).is_some_and(|name| name == test) {
         return None;
     }
-    let output = Command::new(GUEST)
+    let mut process = Command::new(GUEST)
         .args(launcher)
         .arg("--")
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .env(AGAIN, test)
-        .output()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
         .unwrap();
-    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    let complaints = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{launcher:?} {test}: {printed}{complaints}");
+    let printed = read_to_end(process.stdout.take().unwrap());
+    let status = process.wait().unwrap();
+    // Not the exit status alone: a name that no test has is also a success.
+    assert!(status.success() && printed.contains("1 passed"), "{launcher:?} {test}: {printed}");
     Some(printed)
+}
+
+/// Everything that comes out of `reader`, whose end must come in time: it comes when the last
+/// process that holds the other side is gone.
+pub(crate) fn read_to_end(mut reader: impl Read + Send + 'static) -> String {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes).unwrap();
+        sender.send(bytes).unwrap();
+    });
+    let bytes = receiver.recv_timeout(Duration::from_secs(60)).expect("somebody holds the output");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Whether this is the process that was started for `test`, `here!()`, alone: what that changes or
+/// counts belongs to the whole process. Otherwise runs the test there.
+pub(crate) fn alone(test: &str) -> bool {
+    again(test, &["plain"]).is_none()
 }
 
 /// The name of the calling test, as the test runner has it.

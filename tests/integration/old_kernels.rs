@@ -7,13 +7,7 @@ use crate::harness::{GUEST, again, here, policy};
 /// Runs the calling test again where `call` fails with `errno`; `true` in that process.
 fn without(test: &str, call: &str, errno: i32) -> bool {
     let number = Syscall::from_name(call).unwrap().nr();
-    match again(test, &["deny", &format!("{number}={errno}")]) {
-        Some(printed) => {
-            assert!(printed.contains("1 passed"), "{printed}");
-            false
-        }
-        None => true,
-    }
+    again(test, &["deny", &format!("{number}={errno}")]).is_none()
 }
 
 fn refusal() -> sandlock::Error {
@@ -30,8 +24,7 @@ fn failure() -> (ErrorKind, Option<Step>, Option<i32>) {
 /// The positive control of every other test here.
 #[test]
 fn a_launcher_that_takes_nothing_away_changes_nothing() {
-    if let Some(printed) = again(here!(), &["deny"]) {
-        assert!(printed.contains("1 passed"), "{printed}");
+    if again(here!(), &["deny"]).is_some() {
         return;
     }
     let sandbox = Sandbox::new(policy().build().unwrap()).unwrap();
@@ -74,8 +67,7 @@ fn a_kernel_without_seccomp_is_unsupported() {
 #[test]
 fn a_rule_that_the_kernel_refuses_starts_nothing() {
     if without(here!(), "landlock_add_rule", libc::ENOSYS) {
-        let error = refusal();
-        assert!(matches!(error.kind(), ErrorKind::Policy | ErrorKind::Unsupported), "{error}");
+        assert_eq!(refusal().kind(), ErrorKind::Unsupported);
     }
 }
 

@@ -286,6 +286,12 @@ fn the_keeper_is_out_of_reach() {
     ] {
         assert_eq!(says(with_proc.clone(), &parent(&attack)), errno, "{attack:?}");
     }
-    let ask = Calls::default().then("kill", &[pid(), 0.into()]);
-    assert_eq!(says(without_scope(), &parent(&ask)), "kill ok 0");
+    // The twins: without the rule that refuses it, or outside.
+    for (name, policy) in [("kill", without_scope()), ("tkill", without_scope())] {
+        let ask = Calls::default().then(name, &[pid(), 0.into()]);
+        assert_eq!(says(policy, &parent(&ask)), format!("{name} ok 0"));
+    }
+    let limit = Calls::default()
+        .then("prlimit64", &[pid(), libc::RLIMIT_CPU.into(), 0.into(), [0u8; 16].into()]);
+    assert_eq!(says_outside(&parent(&limit)), "prlimit64 ok 0");
 }

@@ -14,7 +14,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-const REWRITE: &str = "cargo run -p sandlock-cli --example generate";
+const REWRITE: &str = "make generate";
 
 /// A file by its path below the repository, and what it must hold.
 type Generated = (String, String);

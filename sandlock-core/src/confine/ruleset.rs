@@ -10,8 +10,9 @@ use landlock::{
     RulesetCreatedAttr, RulesetError,
 };
 
-use crate::error::{Error, ErrorKind, Problem, Result, describe_errno};
+use crate::error::{Error, ErrorKind, Problem, Result};
 use crate::plan::landlock::{Grant, LandlockPlan};
+use crate::text::{describe_errno, errno_of, one_line};
 
 /// Creates the ruleset. The granted paths are resolved and pinned here.
 ///
@@ -55,7 +56,7 @@ fn declare(plan: &LandlockPlan) -> Result<RulesetCreated, RulesetError> {
 
 fn open(path: &Path) -> Result<File, i32> {
     let opened = File::options().read(true).custom_flags(libc::O_PATH).open(path);
-    opened.map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
+    opened.map_err(|error| errno_of(&error))
 }
 
 fn add_path(
@@ -64,20 +65,14 @@ fn add_path(
     grant: &Grant,
     file: &File,
 ) -> Result<RulesetCreated> {
-    let metadata = file
-        .metadata()
-        .map_err(|error| unusable_error(grant, error.raw_os_error().unwrap_or(libc::EIO)))?;
+    let metadata = file.metadata().map_err(|error| unusable_error(grant, errno_of(&error)))?;
     let rights = plan.rights(grant.kind);
     let rights = if metadata.is_dir() { rights } else { LandlockPlan::on_file(rights) };
-    let added = ruleset.add_rule(PathBeneath::new(file.as_fd(), rights));
-    added.map_err(|error| {
-        let message = format!("cannot grant {}: {error}", grant.path.display());
-        Error::policy(vec![Problem::new(place(grant), message)])
-    })
+    ruleset.add_rule(PathBeneath::new(file.as_fd(), rights)).map_err(unexpected)
 }
 
 fn unusable(grant: &Grant, errno: i32) -> Problem {
-    let path = grant.path.display();
+    let path = one_line(&grant.path);
     let way_out = match (errno, grant.if_exists) {
         (libc::ENOENT, false) => format!(" ({}_if_exists skips missing paths)", grant.setting),
         _ => String::new(),

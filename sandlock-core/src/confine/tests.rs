@@ -127,7 +127,7 @@ fn policies() -> Vec<(&'static str, Policy)> {
         (
             "all three",
             Policy::builder()
-                .only_syscalls(["@processes", "@terminal", "@other-tasks"])
+                .only_syscalls(["@processes", "@ioctl-commands", "@other-tasks"])
                 .allow_syscalls(["setpriority", "bpf"])
                 .deny_syscalls(["fork", "setpriority"]),
         ),

@@ -1,12 +1,12 @@
 //! The plan as a stable text: what `sandlock explain` prints and snapshot tests compare.
 
-use std::ffi::OsStr;
+use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
-use std::os::unix::ffi::OsStrExt;
 
 use super::filter::{FilterPlan, Verdict};
 use super::landlock::{GrantKind, LandlockPlan};
 use super::{ChildStep, Enforcement, Environment, Plan, Resource};
+use crate::text::one_line;
 
 impl Plan {
     /// The plan as text, one fact a line, in an order that does not change.
@@ -21,9 +21,6 @@ impl fmt::Display for Plan {
         writeln!(f, "start")?;
         for step in &self.steps {
             writeln!(f, "  {step}")?;
-        }
-        if let Some(cwd) = &self.cwd {
-            writeln!(f, "  in directory {}", one_line(cwd.as_os_str()))?;
         }
         write!(f, "{}", self.environment)?;
         if let Some(timeout) = self.timeout {
@@ -42,7 +39,7 @@ impl fmt::Display for LandlockPlan {
                 GrantKind::Read => "read",
                 GrantKind::Write => "write",
             };
-            let path = one_line(grant.path.as_os_str());
+            let path = one_line(&grant.path);
             let missing = if grant.if_exists { " if it exists" } else { "" };
             writeln!(f, "  grant {kind} {path}{missing} ({})", grant.setting)?;
         }
@@ -61,22 +58,6 @@ impl fmt::Display for LandlockPlan {
         }
         Ok(())
     }
-}
-
-/// Bytes of the policy for people: what is no visible text is escaped, so that a path with a line
-/// end cannot pass for a fact of its own, and no two paths look the same.
-pub(super) fn one_line(text: &OsStr) -> String {
-    let mut line = String::new();
-    for chunk in text.as_bytes().utf8_chunks() {
-        for letter in chunk.valid().chars() {
-            match letter.is_control() || letter == '\\' {
-                true => line.extend(letter.escape_default()),
-                false => line.push(letter),
-            }
-        }
-        line.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
-    }
-    line
 }
 
 /// `ReadFile` becomes `read_file`, as in the kernel's LANDLOCK_ACCESS_FS_READ_FILE.
@@ -119,13 +100,13 @@ impl fmt::Display for FilterPlan {
 impl FilterPlan {
     /// One line for each errno, with the names of the calls that always get it.
     fn refused(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for errno in [libc::EPERM, libc::ENOSYS] {
-            let names: Vec<&str> = self
-                .verdicts
-                .iter()
-                .filter(|(_, verdict)| **verdict == Verdict::Refuse(errno))
-                .filter_map(|(number, _)| self.arch.name_of(*number))
-                .collect();
+        let mut names: BTreeMap<i32, Vec<&str>> = BTreeMap::new();
+        for (number, verdict) in &self.verdicts {
+            if let Verdict::Refuse(errno) = verdict {
+                names.entry(*errno).or_default().push(self.arch.name_of(*number).unwrap_or("?"));
+            }
+        }
+        for (errno, names) in names {
             writeln!(f, "  {}: {}", errno_name(errno), names.join(", "))?;
         }
         Ok(())
@@ -143,7 +124,7 @@ impl fmt::Display for ChildStep {
             ChildStep::NewSession => f.write_str("new session, unless interactive"),
             ChildStep::ResetSignals => f.write_str("reset signals"),
             ChildStep::Limit(resource, value) => write!(f, "limit {resource} to {value}"),
-            ChildStep::ChangeDirectory => f.write_str("change directory"),
+            ChildStep::ChangeDirectory(path) => write!(f, "change to {}", one_line(path)),
             ChildStep::NoNewPrivileges => f.write_str("no new privileges"),
             ChildStep::Landlock => f.write_str("apply landlock"),
             ChildStep::DropCapabilities(kept) if kept.is_empty() => {

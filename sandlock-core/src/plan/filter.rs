@@ -61,10 +61,10 @@ pub enum Test {
     Eq,
     /// Not equal.
     Ne,
-    /// Greater.
-    Gt,
     /// Equal after masking the argument.
     MaskedEq(u64),
+    /// Not equal after masking the argument.
+    MaskedNe(u64),
     /// At least one bit in common.
     AnyBit,
 }
@@ -122,6 +122,14 @@ fn refuse_all_but(
     }
 }
 
+impl Case {
+    /// Where both hold.
+    pub(crate) fn and(mut self, other: Case) -> Case {
+        self.0.extend(other.0);
+        self
+    }
+}
+
 impl Condition {
     /// The lower 32 bits of argument `argument` compared with `value`.
     pub(crate) fn low(argument: u8, test: Test, value: u32) -> Condition {
@@ -139,8 +147,8 @@ impl fmt::Display for Condition {
         match test {
             Test::Eq => write!(f, "arg{argument}{half} == {value:#x}"),
             Test::Ne => write!(f, "arg{argument}{half} != {value:#x}"),
-            Test::Gt => write!(f, "arg{argument}{half} > {value:#x}"),
             Test::MaskedEq(mask) => write!(f, "arg{argument}{half} & {mask:#x} == {value:#x}"),
+            Test::MaskedNe(mask) => write!(f, "arg{argument}{half} & {mask:#x} != {value:#x}"),
             Test::AnyBit => write!(f, "arg{argument}{half} & {value:#x} != 0"),
         }
     }

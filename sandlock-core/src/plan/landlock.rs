@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use landlock::{ABI, Access as _, AccessFs, AccessNet, BitFlags, Scope};
 
 use crate::error::{Error, ErrorKind, Problem, Result};
-use crate::host::Host;
+use crate::host::{Host, NEWEST_LANDLOCK_ABI};
 use crate::policy::{Mode, NetRule, Policy, Protection};
 
 use super::enforcement::Enforcement;
+use crate::text::one_line;
 
 /// The Landlock ruleset as data.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,16 +91,14 @@ impl LandlockPlan {
         let read = AccessFs::Execute | AccessFs::ReadFile | AccessFs::ReadDir;
         let wanted = match kind {
             GrantKind::Read => read,
-            GrantKind::Write => {
-                AccessFs::from_all(ABI::V7) & !(AccessFs::MakeChar | AccessFs::MakeBlock)
-            }
+            GrantKind::Write => !(AccessFs::MakeChar | AccessFs::MakeBlock),
         };
         wanted & self.handled_fs
     }
 
     /// The rights among `rights` that a file, not a directory, can have.
     pub(crate) fn on_file(rights: BitFlags<AccessFs>) -> BitFlags<AccessFs> {
-        rights & AccessFs::from_file(ABI::V7)
+        rights & AccessFs::from_file(abi_of(NEWEST_LANDLOCK_ABI))
     }
 }
 
@@ -193,7 +192,7 @@ fn warn_of_kernel_interfaces(grants: &[Grant], enforcement: &mut Enforcement) {
                 enforcement.weakened.push(format!(
                     "{}: {} makes {interface} writable as far as file permissions let the user",
                     grant.setting,
-                    super::describe::one_line(grant.path.as_os_str())
+                    one_line(&grant.path)
                 ));
             }
         }

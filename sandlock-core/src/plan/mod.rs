@@ -14,7 +14,7 @@ pub(crate) use environment::Variable;
 pub use environment::Environment;
 pub use steps::{ChildStep, Resource};
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Problem, Result};
@@ -47,8 +47,6 @@ pub struct Plan {
     pub steps: Vec<ChildStep>,
     /// The variables the program gets.
     pub environment: Environment,
-    /// The directory it starts in, if not the caller's.
-    pub cwd: Option<PathBuf>,
     /// After which time the tree is killed.
     pub timeout: Option<Duration>,
     /// What holds, what could not be enforced here, and what the policy lifted.
@@ -76,9 +74,16 @@ impl Plan {
             filter,
             steps: steps::steps(policy, &mut enforcement),
             environment: Environment::new(policy),
-            cwd: policy.process.cwd.clone(),
             timeout: policy.limits.timeout.map(|timeout| timeout.duration()),
             enforcement,
+        })
+    }
+
+    /// The directory that the program starts in, if not the caller's.
+    pub fn cwd(&self) -> Option<&Path> {
+        self.steps.iter().find_map(|step| match step {
+            ChildStep::ChangeDirectory(path) => Some(path.as_path()),
+            _ => None,
         })
     }
 }

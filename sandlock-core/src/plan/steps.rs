@@ -1,5 +1,7 @@
 //! What the child does to itself between clone and exec.
 
+use std::path::PathBuf;
+
 use crate::policy::{Capability, Policy};
 
 use super::enforcement::Enforcement;
@@ -16,13 +18,14 @@ pub enum ChildStep {
     ResetSignals,
     /// Lowers a resource limit, hard and soft, to this value or to the caller's own if lower.
     Limit(Resource, u64),
-    /// Changes to the directory of the plan.
-    ChangeDirectory,
+    /// Changes to this directory.
+    ChangeDirectory(PathBuf),
     /// Gives up gaining privileges (prctl(2) PR_SET_NO_NEW_PRIVS).
     NoNewPrivileges,
     /// Applies the Landlock rules.
     Landlock,
-    /// Drops every capability but these, also from the bounding set.
+    /// Drops every capability but these, also from the bounding set where the caller may change that
+    /// (CAP_SETPCAP): for others, giving up gaining privileges rules out what it would allow.
     DropCapabilities(Vec<Capability>),
     /// Takes a descriptor table of its own in which only 0, 1 and 2 survive the exec.
     Descriptors,
@@ -45,9 +48,7 @@ pub enum Resource {
 pub(crate) fn steps(policy: &Policy, enforcement: &mut Enforcement) -> Vec<ChildStep> {
     let mut steps = vec![ChildStep::DieWithKeeper, ChildStep::NewSession, ChildStep::ResetSignals];
     steps.extend(limits(policy).map(|(resource, value)| ChildStep::Limit(resource, value)));
-    if policy.process.cwd.is_some() {
-        steps.push(ChildStep::ChangeDirectory);
-    }
+    steps.extend(policy.process.cwd.clone().map(ChildStep::ChangeDirectory));
     let mut kept = policy.process.keep_capabilities.clone();
     kept.sort_unstable();
     kept.dedup();

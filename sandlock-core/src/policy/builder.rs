@@ -3,7 +3,6 @@
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
-use super::reader;
 use super::value::protection::{Mode, Protection};
 use super::{Policy, Problems};
 use crate::error::{Error, Result};
@@ -69,12 +68,9 @@ verbs! {
 impl PolicyBuilder {
     /// Sets any setting by its dotted path, as [`Policy::set`] does.
     pub fn set(mut self, setting: &str, value: impl AsRef<OsStr>) -> Self {
-        let mut changed = self.policy.clone();
-        let problems = reader::read_text(&mut changed, setting, value.as_ref());
-        if problems.is_empty() {
-            self.policy = changed;
+        if let Err(error) = self.policy.set(setting, value) {
+            self.problems.extend_from_slice(error.problems());
         }
-        self.problems.extend(problems);
         self
     }
 

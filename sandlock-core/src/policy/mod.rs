@@ -54,7 +54,7 @@ pub struct Policy {
     pub limits: Limits,
     /// How the program is started.
     pub process: Process,
-    /// System calls refused beyond, or in spite of, the base deny list.
+    /// System calls refused beyond the base deny list, or lifted from it.
     pub syscalls: Syscalls,
     /// What to do about protections that this kernel lacks; strict where nothing is said.
     pub protections: BTreeMap<Protection, Mode>,
@@ -173,16 +173,17 @@ impl Policy {
                 format!("line {line}: not valid TOML: {}", error.message().replace('\n', ", ")),
             )
         })?;
-        self.merge_table(&table)
+        self.change(|policy| reader::read_table(policy, &table))
     }
 
-    fn merge_table(&mut self, table: &toml::Table) -> Result<()> {
-        let mut merged = self.clone();
-        let problems = reader::read_table(&mut merged, table);
+    /// Lets `read` change this policy, which stays as it is if there are problems.
+    fn change(&mut self, read: impl FnOnce(&mut Policy) -> Problems) -> Result<()> {
+        let mut changed = self.clone();
+        let problems = read(&mut changed);
         if !problems.is_empty() {
             return Err(Error::policy(problems));
         }
-        *self = merged;
+        *self = changed;
         Ok(())
     }
 
@@ -205,13 +206,7 @@ impl Policy {
     /// # Ok::<(), sandlock::Error>(())
     /// ```
     pub fn set(&mut self, setting: &str, value: impl AsRef<OsStr>) -> Result<()> {
-        let mut changed = self.clone();
-        let problems = reader::read_text(&mut changed, setting, value.as_ref());
-        if !problems.is_empty() {
-            return Err(Error::policy(problems));
-        }
-        *self = changed;
-        Ok(())
+        self.change(|policy| reader::read_text(policy, setting, value.as_ref()))
     }
 
     /// This policy as TOML, which [`from_toml`](Policy::from_toml) reads back to an equal policy.
@@ -236,7 +231,7 @@ impl TryFrom<toml::Table> for Policy {
 
     fn try_from(table: toml::Table) -> Result<Policy> {
         let mut policy = Policy::default();
-        policy.merge_table(&table)?;
+        policy.change(|policy| reader::read_table(policy, &table))?;
         Ok(policy)
     }
 }

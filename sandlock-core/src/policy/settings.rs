@@ -292,7 +292,7 @@ pub static SETTINGS: &[Setting] = &[
         value: "NAME",
         doc: "Allow-list: every call outside it is answered ENOSYS. The base deny list still \
               holds. It must list execve, which starts the program.",
-        example: "[\"@processes\", \"@memory\", \"@file-io\"]",
+        example: "[\"@processes\"]",
         text: "@processes",
         read: |policy, path, input| append_some(&mut policy.syscalls.only, path, input),
     },
@@ -316,6 +316,7 @@ pub static SETTINGS: &[Setting] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::{Mode, Protection};
     use std::collections::BTreeSet;
 
     /// The paths of every leaf that a policy with all examples set serializes to.
@@ -368,11 +369,25 @@ mod tests {
 
     #[test]
     fn text_and_toml_of_every_example_mean_the_same() {
-        for setting in SETTINGS.iter().filter(|s| s.path != "syscalls.only") {
+        for setting in SETTINGS {
             let toml = format!("{} = {}", setting.path, setting.example);
             let mut policy = Policy::default();
             policy.set(setting.path, setting.text).unwrap();
             assert_eq!(policy, Policy::from_toml(&toml).unwrap(), "{}", setting.path);
+        }
+    }
+
+    #[test]
+    fn sentences_name_everything_that_can_be_named() {
+        let doc = |path: &str| Setting::find(path).unwrap().doc;
+        for protection in Protection::ALL {
+            assert!(doc("protections").contains(protection.name()), "{protection}");
+        }
+        for mode in Mode::ALL {
+            assert!(doc("protections").contains(&format!("`{mode}`")), "{mode}");
+        }
+        for variable in crate::plan::Environment::KEPT {
+            assert!(doc("process.clean_env").contains(variable), "{variable}");
         }
     }
 

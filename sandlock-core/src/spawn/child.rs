@@ -8,7 +8,7 @@ use std::ffi::{c_char, c_void};
 use libc::sock_filter;
 
 use super::report::Report;
-use super::step::Step;
+use crate::step::Step;
 use crate::sys::raw::{self, CapabilitySets, Errno};
 use crate::sys::{landlock, seccomp};
 
@@ -62,9 +62,7 @@ fn perform(action: &Action, report: &Report) -> Result<(), (Step, Errno)> {
         Action::ResetSignals => (Step::ResetSignals, reset_signals(report.without_handlers())),
         Action::Limit { resource, value } => (Step::Limit, raw::set_rlimit(resource, value)),
         Action::ChangeDirectory { directory } => (Step::ChangeDirectory, raw::fchdir(directory)),
-        Action::NoNewPrivileges => {
-            (Step::NoNewPrivileges, raw::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0).map(drop))
-        }
+        Action::NoNewPrivileges => (Step::NoNewPrivileges, raw::set_no_new_privileges()),
         Action::Landlock { ruleset } => (Step::Landlock, landlock::restrict_self(ruleset)),
         Action::DropCapabilities { keep } => (Step::DropCapabilities, drop_capabilities(keep)),
         Action::Descriptors { stdio } => (Step::Descriptors, set_up_descriptors(stdio)),
@@ -79,7 +77,7 @@ fn perform(action: &Action, report: &Report) -> Result<(), (Step, Errno)> {
 
 /// The signal is not sent for a keeper that was killed before it was asked for.
 fn die_with_keeper(keeper: i32) -> Result<(), Errno> {
-    raw::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as usize, 0)?;
+    raw::set_parent_death_signal(libc::SIGKILL)?;
     if raw::getppid() == keeper { Ok(()) } else { Err(libc::ESRCH) }
 }
 
@@ -106,22 +104,22 @@ fn drop_capabilities(keep: u64) -> Result<(), Errno> {
     if sets.effective & CAP_SETPCAP != 0 {
         drop_from_bounding_set(keep)?;
     }
-    raw::prctl_ambient(libc::PR_CAP_AMBIENT_CLEAR_ALL, 0)?;
+    raw::clear_ambient_set()?;
     let kept = sets.permitted & keep;
     if sets.permitted | sets.inheritable != 0 {
         let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: kept };
         raw::set_capabilities(sets)?;
     }
-    for capability in (0..64).filter(|capability| kept >> capability & 1 == 1) {
-        raw::prctl_ambient(libc::PR_CAP_AMBIENT_RAISE, capability)?;
+    for capability in (0..64usize).filter(|capability| kept >> capability & 1 == 1) {
+        raw::raise_ambient(capability)?;
     }
     Ok(())
 }
 
 fn drop_from_bounding_set(keep: u64) -> Result<(), Errno> {
     for capability in (0..64usize).filter(|capability| keep >> capability & 1 == 0) {
-        match raw::prctl(libc::PR_CAPBSET_DROP, capability, 0) {
-            Ok(_) => {}
+        match raw::drop_from_bounding_set(capability) {
+            Ok(()) => {}
             // Beyond the last capability of this kernel.
             Err(libc::EINVAL) => break,
             Err(errno) => return Err(errno),

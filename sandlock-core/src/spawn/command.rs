@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::unistd::{AccessFlags, faccessat};
 
-use crate::error::{Error, ErrorKind, Result, describe_errno};
+use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Variable;
+use crate::text::{describe_errno, errno_of, one_line};
 
 /// Where commands are looked for when the program's environment has no PATH, as execvp(3) does.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
@@ -49,7 +50,7 @@ impl Command {
 
 fn text(bytes: &OsStr, whose: &str) -> Result<CString> {
     CString::new(bytes.as_bytes()).map_err(|_| {
-        let message = format!("{whose} holds a NUL byte: \"{}\"", bytes.display());
+        let message = format!("{whose} holds a NUL byte: \"{}\"", one_line(bytes));
         Error::new(ErrorKind::Command, message)
     })
 }
@@ -85,7 +86,7 @@ fn find(name: &OsStr, search: Option<&OsString>, cwd: Option<&Path>) -> Result<P
     match refusal {
         Some((candidate, errno)) => Err(unusable(candidate.as_os_str(), errno)),
         None => {
-            let message = format!("command not found: \"{}\"", name.display());
+            let message = format!("command not found: \"{}\"", one_line(name));
             Err(Error::new(ErrorKind::NotFound, message)
                 .with_errno(libc::ENOENT)
                 .with_hint("it is searched in the PATH of the program's environment"))
@@ -95,7 +96,7 @@ fn find(name: &OsStr, search: Option<&OsString>, cwd: Option<&Path>) -> Result<P
 
 /// Whether file type and permissions let `path` be executed.
 fn check(path: &Path) -> Result<(), i32> {
-    let metadata = std::fs::metadata(path).map_err(|e| e.raw_os_error().unwrap_or(libc::EIO))?;
+    let metadata = std::fs::metadata(path).map_err(|e| errno_of(&e))?;
     if metadata.is_dir() {
         return Err(libc::EISDIR);
     }
@@ -108,7 +109,7 @@ fn unusable(path: &OsStr, errno: i32) -> Error {
         libc::ENOENT | libc::ENOTDIR => ErrorKind::NotFound,
         _ => ErrorKind::CannotExecute,
     };
-    let message = format!("cannot execute \"{}\": {}", path.display(), describe_errno(errno));
+    let message = format!("cannot execute \"{}\": {}", one_line(path), describe_errno(errno));
     Error::new(kind, message).with_errno(errno)
 }
 

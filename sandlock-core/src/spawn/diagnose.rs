@@ -7,27 +7,24 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::command::Command;
-use super::step::Step;
-use crate::error::{Error, ErrorKind, Problem, describe_errno};
+use crate::error::{Error, ErrorKind, Problem};
 use crate::plan::Plan;
+use crate::step::Step;
+use crate::text::{describe_errno, one_line};
 
 /// The error for a start that failed at `step`.
 pub(crate) fn failed_start(step: Step, errno: i32, command: &Command, plan: &Plan) -> Error {
-    let error = match step {
-        Step::Execute => cannot_execute(errno, command, plan),
-        _ => {
-            let message = format!("cannot {step}: {}", describe_errno(errno));
-            Error::new(ErrorKind::Spawn, message)
-        }
-    };
-    error.with_step(step).with_errno(errno)
+    match step {
+        Step::Execute => cannot_execute(errno, command, plan).with_step(step).with_errno(errno),
+        _ => Error::step_failed(step, errno),
+    }
 }
 
 fn cannot_execute(errno: i32, command: &Command, plan: &Plan) -> Error {
-    let path = plan.cwd.as_ref().map_or(command.path.clone(), |cwd| cwd.join(&command.path));
+    let path = plan.cwd().map_or(command.path.clone(), |cwd| cwd.join(&command.path));
     let simple = |hint: &str| {
         let text = describe_errno(errno);
-        let message = format!("cannot execute \"{}\": {text}", command.path.display());
+        let message = format!("cannot execute \"{}\": {text}", one_line(&command.path));
         Error::new(ErrorKind::CannotExecute, message).with_hint(hint)
     };
     match errno {
@@ -39,7 +36,7 @@ fn cannot_execute(errno: i32, command: &Command, plan: &Plan) -> Error {
             let message = format!(
                 "does not cover {}, so \"{}\" cannot be started",
                 list(&uncovered),
-                command.path.display()
+                one_line(&command.path)
             );
             Error::listing(ErrorKind::CannotExecute, vec![Problem::new("fs.read", message)])
                 .with_hint(
@@ -73,7 +70,7 @@ fn uncovered(program: &Path, plan: &Plan) -> Vec<PathBuf> {
 }
 
 fn list(paths: &[PathBuf]) -> String {
-    let texts: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let texts: Vec<String> = paths.iter().map(one_line).collect();
     texts.join(" and ")
 }
 

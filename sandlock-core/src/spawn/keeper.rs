@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::child::{self, Script};
 use super::report::Report;
-use super::step::Step;
+use crate::step::Step;
 use crate::sys::clone::{Stack, clone};
 use crate::sys::raw::{self, Errno, Reaped, signal_bit};
 
@@ -66,27 +66,23 @@ fn become_reaper() -> Result<(), Errno> {
     // A host that ignores SIGCHLD would have the kernel discard what the children end with.
     raw::reset_signal(libc::SIGCHLD)?;
     raw::set_name(c"sandlock-keeper")?;
-    raw::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0)?;
-    raw::prctl(libc::PR_SET_PDEATHSIG, END as usize, 0).map(drop)
+    raw::become_subreaper()?;
+    raw::set_parent_death_signal(END)
 }
 
 /// Reaps until no descendant is left.
 fn tend(program: i32, report: &Report) {
     leave_the_host();
-    let mut ending = report.failure().is_some();
-    loop {
-        match reap(program, report) {
-            Reaped::NoChildren => break,
-            Reaped::Child(..) => ending = true,
-            Reaped::NoneEnded => {}
-        }
+    let mut is_asked = false;
+    while reap(program, report) {
+        let ending = is_asked || report.failure().is_some() || report.status().is_some();
         if ending && kill_children().is_err() && report.status().is_none() {
             // Without the list, at least the program itself: it has not been reaped yet.
             raw::kill_child(program);
         }
         let timeout = ending.then_some(LOOK_AGAIN);
         let signals = signal_bit(libc::SIGCHLD) | signal_bit(END);
-        ending |= raw::take_signal(signals, timeout) == Some(END);
+        is_asked |= raw::take_signal(signals, timeout) == Some(END);
     }
     // SAFETY: all zeros is a valid rusage.
     let mut usage = unsafe { std::mem::zeroed() };
@@ -101,18 +97,14 @@ fn leave_the_host() {
     let _kept = [raw::own_descriptors(0, false), raw::setsid(), raw::chdir(c"/")];
 }
 
-/// Reaps all that has ended: [`Reaped::Child`] when the program itself was among it.
-fn reap(program: i32, report: &Report) -> Reaped {
-    let mut program_ended = false;
+/// Reaps all that has ended, and returns whether anything is left.
+fn reap(program: i32, report: &Report) -> bool {
     loop {
         match raw::reap_any() {
-            Reaped::Child(pid, status) if pid == program => {
-                report.set_status(status);
-                program_ended = true;
-            }
+            Reaped::Child(pid, status) if pid == program => report.set_status(status),
             Reaped::Child(..) => {}
-            Reaped::NoneEnded if program_ended => return Reaped::Child(program, 0),
-            rest => return rest,
+            Reaped::NoneEnded => return true,
+            Reaped::NoChildren => return false,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 use std::fs::File;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -12,8 +12,9 @@ use nix::sys::resource::getrlimit;
 use super::child::{Action, Script};
 use super::command::Command;
 use super::report::Report;
-use crate::error::{Error, ErrorKind, Problem, Result, describe_errno};
+use crate::error::{Error, ErrorKind, Problem, Result};
 use crate::plan::{ChildStep, Plan, Resource};
+use crate::text::{describe_errno, errno_of, one_line};
 
 /// Where the program's descriptors 0, 1 and 2 come from; `None` leaves the caller's.
 #[derive(Debug, Default)]
@@ -47,16 +48,17 @@ impl Launch {
         command: Command,
         stdio: &Stdio<'_>,
     ) -> Result<Launch> {
-        let directory = plan.cwd.as_deref().map(open_directory).transpose()?;
-        let prepare = |step: &ChildStep| -> Result<Option<Action>> {
+        let mut directory = None;
+        let mut prepare = |step: &ChildStep| -> Result<Option<Action>> {
             Ok(Some(match step {
                 ChildStep::DieWithKeeper => Action::DieWithKeeper,
                 ChildStep::NewSession if stdio.interactive => return Ok(None),
                 ChildStep::NewSession => Action::NewSession,
                 ChildStep::ResetSignals => Action::ResetSignals,
                 ChildStep::Limit(resource, value) => limit(*resource, *value)?,
-                ChildStep::ChangeDirectory => {
-                    Action::ChangeDirectory { directory: raw_or_none(directory.as_ref()) }
+                ChildStep::ChangeDirectory(path) => {
+                    let opened = directory.insert(open_directory(path)?);
+                    Action::ChangeDirectory { directory: opened.as_raw_fd() }
                 }
                 ChildStep::NoNewPrivileges => Action::NoNewPrivileges,
                 ChildStep::Landlock => Action::Landlock { ruleset: ruleset.as_raw_fd() },
@@ -71,11 +73,12 @@ impl Launch {
             }))
         };
         let actions = plan.steps.iter().filter_map(|step| prepare(step).transpose());
+        let actions = actions.collect::<Result<_>>()?;
         let report = Box::new(Report::new());
         let argv = pointers(&command.argv);
         let envp = pointers(&command.envp);
         let script = Box::new(Script {
-            actions: actions.collect::<Result<_>>()?,
+            actions,
             path: command.path_text.as_ptr(),
             argv: argv.as_ptr(),
             envp: envp.as_ptr(),
@@ -89,17 +92,12 @@ fn pointers(texts: &[CString]) -> Vec<*const std::ffi::c_char> {
     texts.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
 }
 
-/// A descriptor that is not there becomes one that no call accepts.
-fn raw_or_none(fd: Option<&OwnedFd>) -> RawFd {
-    fd.map_or(-1, AsRawFd::as_raw_fd)
-}
-
 fn open_directory(path: &Path) -> Result<OwnedFd> {
     let flags = libc::O_PATH | libc::O_DIRECTORY;
     let opened = File::options().read(true).custom_flags(flags).open(path);
     opened.map(OwnedFd::from).map_err(|error| {
-        let errno = error.raw_os_error().unwrap_or(libc::EIO);
-        let message = format!("{}: {}", path.display(), describe_errno(errno));
+        let errno = errno_of(&error);
+        let message = format!("{}: {}", one_line(path), describe_errno(errno));
         Error::policy(vec![Problem::new("process.cwd", message)]).with_errno(errno)
     })
 }

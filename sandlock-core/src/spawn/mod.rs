@@ -6,10 +6,7 @@ mod diagnose;
 mod keeper;
 mod launch;
 mod report;
-mod step;
 mod tree;
-
-pub use step::Step;
 
 pub(crate) use command::Command;
 pub(crate) use launch::{Launch, Stdio};

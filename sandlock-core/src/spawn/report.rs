@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
 
-use super::step::Step;
+use crate::step::Step;
 use crate::sys::raw::Errno;
 
 /// Not a status that wait(2) can report.

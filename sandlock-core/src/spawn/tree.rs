@@ -12,9 +12,9 @@ use super::diagnose;
 use super::keeper::{self, Orders};
 use super::launch::Launch;
 use super::report::{RawUsage, Report};
-use super::step::Step;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Plan;
+use crate::step::Step;
 use crate::sys::clone::{clone, clone_without_handlers};
 use crate::sys::raw;
 use crate::sys::stack::StackPair;
@@ -47,11 +47,8 @@ impl Tree {
             script: &raw const *launch.script,
             report: &raw const *launch.report,
         });
-        let keeper = start_keeper(&stacks, &orders, &launch.report).map_err(|errno| {
-            let message =
-                format!("cannot {}: {}", Step::Keeper, crate::error::describe_errno(errno));
-            Error::new(ErrorKind::Spawn, message).with_step(Step::Keeper).with_errno(errno)
-        })?;
+        let keeper = start_keeper(&stacks, &orders, &launch.report)
+            .map_err(|errno| Error::step_failed(Step::Keeper, errno))?;
         Ok(Tree {
             keeper,
             ended: false,
@@ -109,10 +106,9 @@ impl Tree {
 
 impl Drop for Tree {
     fn drop(&mut self) {
-        if !self.ended && self.end().is_ok() {
-            self.reap();
-        } else if !self.ended {
-            // Freeing what the keeper still uses would be worse than waiting for the program.
+        if !self.ended {
+            // Where it cannot be ended it is waited for: freeing what it still uses would be worse.
+            self.end().ok();
             self.reap();
         }
         // A keeper that was killed may have left a child that still uses it all for a moment.

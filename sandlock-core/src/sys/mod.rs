@@ -1,5 +1,5 @@
-//! The door to the kernel. With `spawn::child` and `spawn::keeper` this is the only place where
-//! `unsafe` is allowed; nothing here knows a policy.
+//! Raw calls to the kernel, and what no crate wraps. With `spawn::{child, keeper, tree}` this is the
+//! only place where `unsafe` is allowed; nothing here knows a policy.
 
 pub(crate) mod clone;
 pub(crate) mod landlock;

@@ -21,15 +21,50 @@ pub(crate) fn check(answer: usize) -> Result<usize, Errno> {
     }
 }
 
-/// prctl(2) with up to two arguments that are numbers.
-pub(crate) fn prctl(option: i32, argument: usize, second: usize) -> Result<usize, Errno> {
-    // SAFETY: the options used take numbers, except PR_SET_NAME, which has its own wrapper.
-    check(unsafe { raw_syscall!(Sysno::prctl, option, argument, second, 0usize, 0usize) })
+/// prctl(2).
+///
+/// # Safety
+///
+/// `option` takes two numbers; some options take addresses that the kernel writes to.
+unsafe fn prctl(option: i32, argument: usize, second: usize) -> Result<(), Errno> {
+    // SAFETY: as the caller promises.
+    check(unsafe { raw_syscall!(Sysno::prctl, option, argument, second, 0usize, 0usize) }).map(drop)
 }
 
-/// prctl(2) PR_CAP_AMBIENT.
-pub(crate) fn prctl_ambient(operation: i32, capability: usize) -> Result<(), Errno> {
-    prctl(libc::PR_CAP_AMBIENT, operation.cast_unsigned() as usize, capability).map(drop)
+/// prctl(2) PR_SET_NO_NEW_PRIVS.
+pub(crate) fn set_no_new_privileges() -> Result<(), Errno> {
+    // SAFETY: takes numbers.
+    unsafe { prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0) }
+}
+
+/// prctl(2) PR_SET_PDEATHSIG: the signal that the caller gets when the thread that created it ends.
+pub(crate) fn set_parent_death_signal(signal: i32) -> Result<(), Errno> {
+    // SAFETY: takes numbers.
+    unsafe { prctl(libc::PR_SET_PDEATHSIG, signal.cast_unsigned() as usize, 0) }
+}
+
+/// prctl(2) PR_SET_CHILD_SUBREAPER.
+pub(crate) fn become_subreaper() -> Result<(), Errno> {
+    // SAFETY: takes numbers.
+    unsafe { prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0) }
+}
+
+/// prctl(2) PR_CAPBSET_DROP.
+pub(crate) fn drop_from_bounding_set(capability: usize) -> Result<(), Errno> {
+    // SAFETY: takes numbers.
+    unsafe { prctl(libc::PR_CAPBSET_DROP, capability, 0) }
+}
+
+/// prctl(2) PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL.
+pub(crate) fn clear_ambient_set() -> Result<(), Errno> {
+    // SAFETY: takes numbers.
+    unsafe { prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL as usize, 0) }
+}
+
+/// prctl(2) PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE.
+pub(crate) fn raise_ambient(capability: usize) -> Result<(), Errno> {
+    // SAFETY: takes numbers.
+    unsafe { prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE as usize, capability) }
 }
 
 /// prctl(2) PR_SET_NAME.

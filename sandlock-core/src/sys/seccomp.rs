@@ -2,26 +2,20 @@
 
 #![allow(unsafe_code)]
 
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use libc::sock_filter;
+use serde::Serialize;
 use syscalls::{Sysno, raw_syscall};
 
 use super::raw::{self, Errno, check};
 
-/// `struct sock_fprog` of linux/filter.h.
-#[repr(C)]
-struct Program {
-    length: u16,
-    instructions: *const sock_filter,
-}
-
 /// Installs `filter` on the calling thread, which must have no_new_privs set. Raw: for the child
 /// too. Returns what the kernel returns: 0, or the listener where `flags` ask for one.
 pub(crate) fn install(filter: &[sock_filter], flags: u64) -> Result<usize, Errno> {
-    let length = u16::try_from(filter.len()).map_err(|_| libc::E2BIG)?;
-    let program = Program { length, instructions: filter.as_ptr() };
-    // SAFETY: the kernel copies `length` instructions from a live slice.
+    let len = u16::try_from(filter.len()).map_err(|_| libc::E2BIG)?;
+    let program = libc::sock_fprog { len, filter: filter.as_ptr().cast_mut() };
+    // SAFETY: the kernel copies `len` instructions from a live slice.
     check(unsafe {
         raw_syscall!(Sysno::seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program)
     })
@@ -40,13 +34,18 @@ fn knows_action(action: u32) -> bool {
     check(answer).is_ok()
 }
 
-/// What the notifications of this kernel can do.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Notifications {
-    pub(crate) listener: bool,
-    pub(crate) wait_killable_recv: bool,
-    pub(crate) sync_wake_up: bool,
-    pub(crate) addfd_send: bool,
+/// What a kernel can do with calls that a filter passes to a supervisor (seccomp_unotify(2)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Notifications {
+    /// Whether there are any (Linux 5.0).
+    pub user_notification: bool,
+    /// `SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV` (Linux 5.19).
+    pub wait_killable_recv: bool,
+    /// `SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP` (Linux 6.6).
+    pub sync_wake_up: bool,
+    /// `SECCOMP_ADDFD_FLAG_SEND` (Linux 5.14).
+    pub addfd_send: bool,
 }
 
 /// Probes notifications on a listener of a thread that then ends.
@@ -60,7 +59,7 @@ pub(crate) fn probe_notifications() -> Notifications {
 fn probe_in_this_thread() -> Notifications {
     const ALLOW_ALL: [sock_filter; 1] =
         [sock_filter { code: 0x06, jt: 0, jf: 0, k: libc::SECCOMP_RET_ALLOW }];
-    if raw::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0).is_err() {
+    if raw::set_no_new_privileges().is_err() {
         return Notifications::default();
     }
     let killable = libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
@@ -75,7 +74,7 @@ fn probe_in_this_thread() -> Notifications {
     // SAFETY: the kernel has just returned this descriptor; nobody else knows it.
     let listener = unsafe { OwnedFd::from_raw_fd(listener as RawFd) };
     Notifications {
-        listener: true,
+        user_notification: true,
         wait_killable_recv,
         sync_wake_up: set_sync_wake_up(&listener).is_ok(),
         addfd_send: knows_addfd_send(&listener),
@@ -84,20 +83,21 @@ fn probe_in_this_thread() -> Notifications {
 
 /// SECCOMP_IOCTL_NOTIF_SET_FLAGS takes the flags by value.
 fn set_sync_wake_up(listener: &OwnedFd) -> Result<(), Errno> {
-    /// SECCOMP_IOW(4, __u64)
-    const SET_FLAGS: u32 = 0x4008_2104;
     const SYNC_WAKE_UP: usize = 1;
-    use std::os::fd::AsRawFd;
     // SAFETY: the argument is a number.
-    check(unsafe { raw_syscall!(Sysno::ioctl, listener.as_raw_fd(), SET_FLAGS, SYNC_WAKE_UP) })
-        .map(drop)
+    check(unsafe {
+        raw_syscall!(
+            Sysno::ioctl,
+            listener.as_raw_fd(),
+            libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS,
+            SYNC_WAKE_UP
+        )
+    })
+    .map(drop)
 }
 
 /// For an id that is not waiting, a kernel that knows the flag says ENOENT, another EINVAL.
 fn knows_addfd_send(listener: &OwnedFd) -> bool {
-    /// SECCOMP_IOW(3, struct seccomp_notif_addfd)
-    const ADDFD: u32 = 0x4018_2103;
-    use std::os::fd::AsRawFd;
     let request = libc::seccomp_notif_addfd {
         id: 0,
         flags: libc::SECCOMP_ADDFD_FLAG_SEND as u32,
@@ -106,7 +106,13 @@ fn knows_addfd_send(listener: &OwnedFd) -> bool {
         newfd_flags: 0,
     };
     // SAFETY: the kernel reads one structure of this size.
-    let answer =
-        unsafe { raw_syscall!(Sysno::ioctl, listener.as_raw_fd(), ADDFD, &raw const request) };
+    let answer = unsafe {
+        raw_syscall!(
+            Sysno::ioctl,
+            listener.as_raw_fd(),
+            libc::SECCOMP_IOCTL_NOTIF_ADDFD,
+            &raw const request
+        )
+    };
     check(answer) == Err(libc::ENOENT)
 }

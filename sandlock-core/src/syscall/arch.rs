@@ -4,16 +4,20 @@ use std::str::FromStr;
 
 use syscalls::{aarch64, x86_64};
 
-/// An architecture with a known system call table.
-///
-/// A [`Plan`](crate::Plan) can be made for either, whatever machine it is made on; only a plan for
-/// [`Arch::NATIVE`] can be carried out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Arch {
-    /// 64-bit x86, called natively (not through the 32-bit or the x32 entry).
-    X86_64,
-    /// 64-bit Arm.
-    Aarch64,
+use crate::listed::listed;
+
+listed! {
+    /// An architecture with a known system call table.
+    ///
+    /// A [`Plan`](crate::Plan) can be made for either, whatever machine it is made on; only a plan for
+    /// [`Arch::NATIVE`] can be carried out.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum Arch {
+        /// 64-bit x86, called natively (not through the 32-bit or the x32 entry).
+        X86_64,
+        /// 64-bit Arm.
+        Aarch64,
+    }
 }
 
 impl Arch {
@@ -23,9 +27,6 @@ impl Arch {
     /// The architecture this program is compiled for.
     #[cfg(target_arch = "aarch64")]
     pub const NATIVE: Arch = Arch::Aarch64;
-
-    /// Every architecture with a known table.
-    pub const ALL: [Arch; 2] = [Arch::X86_64, Arch::Aarch64];
 
     /// The name, as `uname -m` prints it.
     pub fn name(self) -> &'static str {

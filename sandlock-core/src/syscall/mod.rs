@@ -4,6 +4,7 @@ mod arch;
 mod groups;
 
 pub use arch::Arch;
+pub(crate) use groups::SOCKETS;
 pub use groups::{Class, GROUPS, Group};
 
 use std::fmt;

@@ -37,8 +37,8 @@ fn check(cases: &[Case]) -> Result<()> {
             Width::Bits64 => u64::MAX,
         };
         let mask = match condition.test {
-            Test::MaskedEq(mask) => mask,
-            Test::Eq | Test::Ne | Test::Gt | Test::AnyBit => width,
+            Test::MaskedEq(mask) | Test::MaskedNe(mask) => mask,
+            Test::Eq | Test::Ne | Test::AnyBit => width,
         };
         if condition.argument > 5 || mask & !width != 0 || condition.value & !mask != 0 {
             return Err(broken(&format!("\"{condition}\" looks at bits that are not there")));
@@ -115,10 +115,13 @@ impl<'a> Judge<'_, 'a> {
         match question.test {
             Test::Eq => graph.compare(Comparison::Equal, value, yes, no),
             Test::Ne => graph.compare(Comparison::Equal, value, no, yes),
-            Test::Gt => graph.compare(Comparison::Greater, value, yes, no),
             Test::AnyBit => graph.compare(Comparison::AnyBit, value, yes, no),
             Test::MaskedEq(mask) => {
                 let equal = graph.compare(Comparison::Equal, value, yes, no);
+                graph.mask(half(mask), equal)
+            }
+            Test::MaskedNe(mask) => {
+                let equal = graph.compare(Comparison::Equal, value, no, yes);
                 graph.mask(half(mask), equal)
             }
         }
@@ -136,11 +139,8 @@ impl<'a> Judge<'_, 'a> {
         let lower = self.graph.load(low, lower);
         let upper = match question.test {
             Test::Eq | Test::MaskedEq(_) => self.compare_half(question, 32, lower, no),
-            Test::Ne | Test::AnyBit => self.compare_half(question, 32, yes, lower),
-            Test::Gt => {
-                let equal = Condition { test: Test::Eq, ..*question };
-                let not_greater = self.compare_half(&equal, 32, lower, no);
-                self.compare_half(question, 32, yes, not_greater)
+            Test::Ne | Test::MaskedNe(_) | Test::AnyBit => {
+                self.compare_half(question, 32, yes, lower)
             }
         };
         self.graph.load(low + 4, upper)
@@ -151,6 +151,7 @@ impl<'a> Judge<'_, 'a> {
 fn question(condition: &Condition) -> Condition {
     match condition.test {
         Test::Ne => Condition { test: Test::Eq, ..*condition },
+        Test::MaskedNe(mask) => Condition { test: Test::MaskedEq(mask), ..*condition },
         _ => *condition,
     }
 }
@@ -182,6 +183,13 @@ fn known(condition: &Condition, question: &Condition, answer: bool) -> Option<bo
     match (condition.test, condition.value == question.value) {
         (test, true) if test == question.test => Some(answer),
         (Test::Ne, true) if question.test == Test::Eq => Some(!answer),
+        (Test::MaskedNe(mask), true) if question.test == Test::MaskedEq(mask) => Some(!answer),
+        (Test::MaskedEq(mask), false) if answer && question.test == Test::MaskedEq(mask) => {
+            Some(false)
+        }
+        (Test::MaskedNe(mask), false) if answer && question.test == Test::MaskedEq(mask) => {
+            Some(true)
+        }
         _ => None,
     }
 }
@@ -191,8 +199,8 @@ fn holds(condition: &Condition, argument: u64) -> bool {
     match condition.test {
         Test::Eq => argument == condition.value,
         Test::Ne => argument != condition.value,
-        Test::Gt => argument > condition.value,
         Test::MaskedEq(mask) => argument & mask == condition.value,
+        Test::MaskedNe(mask) => argument & mask != condition.value,
         Test::AnyBit => argument & condition.value != 0,
     }
 }

@@ -23,7 +23,6 @@ pub(super) struct Decision(usize);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Comparison {
     Equal,
-    Greater,
     AtLeast,
     AnyBit,
 }
@@ -32,7 +31,6 @@ impl Comparison {
     fn code(self) -> u16 {
         match self {
             Comparison::Equal => 0x15,   // BPF_JMP | BPF_JEQ | BPF_K
-            Comparison::Greater => 0x25, // BPF_JMP | BPF_JGT | BPF_K
             Comparison::AtLeast => 0x35, // BPF_JMP | BPF_JGE | BPF_K
             Comparison::AnyBit => 0x45,  // BPF_JMP | BPF_JSET | BPF_K
         }

@@ -95,7 +95,7 @@ fn every_foreign_architecture_is_killed_whatever_the_number() {
                 assert_eq!(answer, KILL, "{policy}: {number} on {arch:#x}");
             }
         }
-        assert_eq!(filter.check(&filter.call(0, [0; 6])), filter.answer(&filter.call(0, [1; 6])));
+        assert_ne!(filter.check(&filter.call(0, [0; 6])), KILL, "{policy}: the native one");
     }
 }
 

@@ -49,8 +49,8 @@ pub(super) fn holds(condition: &Condition, call: &Call) -> bool {
     match condition.test {
         Test::Eq => argument == condition.value,
         Test::Ne => argument != condition.value,
-        Test::Gt => argument > condition.value,
         Test::MaskedEq(mask) => argument & mask == condition.value,
+        Test::MaskedNe(mask) => argument & mask != condition.value,
         Test::AnyBit => argument & condition.value > 0,
     }
 }

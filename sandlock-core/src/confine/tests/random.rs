@@ -38,8 +38,8 @@ fn condition() -> impl Strategy<Value = Condition> {
     let test = prop_oneof![
         Just(Test::Eq),
         Just(Test::Ne),
-        Just(Test::Gt),
         value().prop_map(Test::MaskedEq),
+        value().prop_map(Test::MaskedNe),
         Just(Test::AnyBit),
     ];
     // Few arguments, so that conditions of one case meet on the same one.
@@ -50,6 +50,7 @@ fn condition() -> impl Strategy<Value = Condition> {
         };
         let (test, counted) = match test {
             Test::MaskedEq(mask) => (Test::MaskedEq(mask & bits), mask & bits),
+            Test::MaskedNe(mask) => (Test::MaskedNe(mask & bits), mask & bits),
             other => (other, bits),
         };
         Condition { argument, width, test, value: value & counted }
@@ -151,7 +152,11 @@ fn rules(case: &Case) -> Vec<SeccompRule> {
         match condition.test {
             Test::Eq => vec![(SeccompCmpOp::Eq, condition.value)],
             Test::Ne => vec![(SeccompCmpOp::Ne, condition.value)],
-            Test::Gt => vec![(SeccompCmpOp::Gt, condition.value)],
+            Test::MaskedNe(mask) => (0..64)
+                .map(|s| 1u64 << s)
+                .filter(|b| mask & b != 0)
+                .map(|b| (SeccompCmpOp::MaskedEq(b), !condition.value & b))
+                .collect(),
             Test::MaskedEq(mask) => vec![(SeccompCmpOp::MaskedEq(mask), condition.value)],
             Test::AnyBit => {
                 bits(condition.value).map(|bit| (SeccompCmpOp::MaskedEq(bit), bit)).collect()
@@ -181,6 +186,7 @@ fn rules(case: &Case) -> Vec<SeccompRule> {
 fn has_few_alternatives(cases: &[Case]) -> bool {
     let alternatives = |condition: &Condition| match condition.test {
         Test::AnyBit => condition.value.count_ones(),
+        Test::MaskedNe(mask) => mask.count_ones(),
         _ => 1,
     };
     let rules = |case: &Case| case.0.iter().map(alternatives).product::<u32>();

@@ -1,17 +1,17 @@
 //! Rules of the calls that are refused for some arguments only.
 
-mod leases;
+mod fcntl;
+mod ioctl;
 mod namespaces;
 mod other_tasks;
 mod personality;
 mod prctl;
 mod sockets;
-mod terminal;
 
 use std::collections::BTreeMap;
 
 use crate::policy::Policy;
-use crate::syscall::group_named;
+use crate::syscall::{SOCKETS, group_named};
 
 use super::enforcement::Enforcement;
 use super::filter::{Case, Condition, Test, Verdict};
@@ -22,37 +22,41 @@ pub(crate) type Rules = BTreeMap<&'static str, Verdict>;
 /// The rules of every judged call.
 pub(crate) fn rules(policy: &Policy, enforcement: &mut Enforcement) -> Rules {
     let mut rules = Rules::new();
-    leases::rules(&mut rules);
+    fcntl::rules(&mut rules);
+    ioctl::rules(&mut rules);
     namespaces::rules(&mut rules);
     other_tasks::rules(&mut rules);
     personality::rules(&mut rules);
     prctl::rules(&mut rules);
     sockets::rules(policy, &mut rules, enforcement);
-    terminal::rules(&mut rules);
     rules
 }
 
 /// Whether `call` is governed by the `net` section alone.
 pub(crate) fn is_network(call: &str) -> bool {
-    group_named("sockets").is_some_and(|group| group.calls.contains(&call))
+    group_named(SOCKETS).is_some_and(|group| group.calls.contains(&call))
 }
 
 /// Refused where one of `cases` holds.
-fn refuse_when(cases: Vec<Vec<Condition>>) -> Verdict {
-    Verdict::RefuseWhen(libc::EPERM, cases.into_iter().map(Case).collect())
+fn refuse_when(cases: impl IntoIterator<Item = Case>) -> Verdict {
+    Verdict::RefuseWhen(libc::EPERM, cases.into_iter().collect())
 }
 
-/// Refused where argument `argument` has one of `values`.
-fn refuse_values(argument: u8, values: &[u32]) -> Vec<Vec<Condition>> {
-    values.iter().map(|&value| vec![Condition::low(argument, Test::Eq, value)]).collect()
+/// Argument `argument` has one of `values`: a case for each.
+fn any_of(argument: u8, values: &[u32]) -> impl Iterator<Item = Case> {
+    values.iter().map(move |&value| is(argument, value))
 }
 
-/// Refused where argument `argument` has one of the bits.
-fn refuse_bits(argument: u8, bits: u32) -> Vec<Vec<Condition>> {
-    vec![vec![Condition::low(argument, Test::AnyBit, bits)]]
+/// Argument `argument` has none of `values`.
+fn none_of(argument: u8, values: &[u32]) -> Case {
+    Case(values.iter().map(|&value| Condition::low(argument, Test::Ne, value)).collect())
 }
 
-/// The argument has none of `values`.
-fn none_of(argument: u8, values: &[u32]) -> Vec<Condition> {
-    values.iter().map(|&value| Condition::low(argument, Test::Ne, value)).collect()
+/// Argument `argument` has one of the bits.
+fn any_bit(argument: u8, bits: u32) -> Case {
+    Case(vec![Condition::low(argument, Test::AnyBit, bits)])
+}
+
+fn is(argument: u8, value: u32) -> Case {
+    Case(vec![Condition::low(argument, Test::Eq, value)])
 }

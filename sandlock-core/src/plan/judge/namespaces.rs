@@ -1,9 +1,9 @@
 //! clone(2) and unshare(2) without namespaces: a user namespace would hand out capabilities in it.
 //! clone3(2), whose flags a filter cannot see, is answered ENOSYS so that libc falls back to clone.
 
-use super::{Rules, refuse_bits, refuse_when};
+use super::{Rules, any_bit, refuse_when};
 
-const CLONE_NEWTIME: u32 = 0x80;
+const CLONE_NEWTIME: u32 = libc::CLONE_NEWTIME.cast_unsigned();
 
 /// The flags of clone(2); CLONE_NEWTIME is one of unshare(2) alone, clone reads a signal there.
 const NAMESPACES: u32 = (libc::CLONE_NEWNS
@@ -16,6 +16,6 @@ const NAMESPACES: u32 = (libc::CLONE_NEWNS
     .cast_unsigned();
 
 pub(super) fn rules(rules: &mut Rules) {
-    rules.insert("clone", refuse_when(refuse_bits(0, NAMESPACES)));
-    rules.insert("unshare", refuse_when(refuse_bits(0, NAMESPACES | CLONE_NEWTIME)));
+    rules.insert("clone", refuse_when([any_bit(0, NAMESPACES)]));
+    rules.insert("unshare", refuse_when([any_bit(0, NAMESPACES | CLONE_NEWTIME)]));
 }

@@ -1,8 +1,7 @@
 //! Calls that change a process by its id, and that Landlock does not scope: only the caller itself,
 //! spelled 0, may be meant. A group or a user as target could reach beyond the sandbox.
 
-use super::{Condition, Rules, refuse_when};
-use crate::plan::filter::Test;
+use super::{Rules, Verdict, none_of, refuse_when};
 
 const IOPRIO_WHO_PROCESS: u32 = 1;
 
@@ -17,12 +16,13 @@ pub(super) fn rules(rules: &mut Rules) {
         "migrate_pages",
     ];
     for call in by_id {
-        rules.insert(call, refuse_when(vec![not(0, 0)]));
+        rules.insert(call, refuse_when([none_of(0, &[0])]));
     }
-    rules.insert("setpriority", refuse_when(vec![not(0, libc::PRIO_PROCESS), not(1, 0)]));
-    rules.insert("ioprio_set", refuse_when(vec![not(0, IOPRIO_WHO_PROCESS), not(1, 0)]));
+    rules.insert("setpriority", of_the_caller(libc::PRIO_PROCESS));
+    rules.insert("ioprio_set", of_the_caller(IOPRIO_WHO_PROCESS));
 }
 
-fn not(argument: u8, value: u32) -> Vec<Condition> {
-    vec![Condition::low(argument, Test::Ne, value)]
+/// What the arguments mean (`process`: a process) and whom.
+fn of_the_caller(process: u32) -> Verdict {
+    refuse_when([none_of(0, &[process]), none_of(1, &[0])])
 }

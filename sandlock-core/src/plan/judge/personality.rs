@@ -6,5 +6,5 @@ use super::{Rules, none_of, refuse_when};
 const HARMLESS: [u32; 5] = [0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff];
 
 pub(super) fn rules(rules: &mut Rules) {
-    rules.insert("personality", refuse_when(vec![none_of(0, &HARMLESS)]));
+    rules.insert("personality", refuse_when([none_of(0, &HARMLESS)]));
 }

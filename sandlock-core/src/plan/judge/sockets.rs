@@ -4,7 +4,7 @@
 //! sockets, Fast Open and listening without bind all pass it. So a family, a type and a protocol
 //! must be on a list, and what opens a way around on a TCP socket is refused.
 
-use super::{Condition, Rules, none_of, refuse_bits, refuse_when};
+use super::{Case, Condition, Rules, any_bit, any_of, is, none_of, refuse_when};
 use crate::plan::enforcement::Enforcement;
 use crate::plan::filter::{Test, Verdict};
 use crate::plan::landlock::allows_any_network;
@@ -51,9 +51,9 @@ pub(super) fn rules(policy: &Policy, rules: &mut Rules, enforcement: &mut Enforc
         rules.insert("listen", Verdict::Refuse(libc::EPERM));
     }
     let fast_open = libc::MSG_FASTOPEN.cast_unsigned();
-    rules.insert("sendto", refuse_when(refuse_bits(3, fast_open)));
-    rules.insert("sendmsg", refuse_when(refuse_bits(2, fast_open)));
-    rules.insert("sendmmsg", refuse_when(refuse_bits(3, fast_open)));
+    rules.insert("sendto", refuse_when([any_bit(3, fast_open)]));
+    rules.insert("sendmsg", refuse_when([any_bit(2, fast_open)]));
+    rules.insert("sendmmsg", refuse_when([any_bit(3, fast_open)]));
     rules.insert("setsockopt", setsockopt());
 }
 
@@ -71,7 +71,7 @@ fn internet(policy: &Policy) -> Internet {
 fn socket(internet: Internet, unix: bool) -> Verdict {
     let allowed: Allowed = match internet {
         Internet::None if !unix => return Verdict::Refuse(libc::EPERM),
-        Internet::None => return refuse_when(vec![none_of(0, &[UNIX])]),
+        Internet::None => return refuse_when([none_of(0, &[UNIX])]),
         Internet::Tcp => &[(STREAM, &[0, TCP])],
         Internet::Any => &[(STREAM, &[0, TCP, MPTCP]), (DATAGRAM, &[0, UDP])],
     };
@@ -79,13 +79,12 @@ fn socket(internet: Internet, unix: bool) -> Verdict {
     // there takes a capability.
     let mut families = vec![INET, INET6, NETLINK];
     families.extend(unix.then_some(UNIX));
-    let mut cases = vec![none_of(0, &families), and(is(0, NETLINK), none_of(2, &[0]))];
+    let mut cases = vec![none_of(0, &families), is(0, NETLINK).and(none_of(2, &[0]))];
     for family in [INET, INET6] {
         let types: Vec<u32> = allowed.iter().map(|(kind, _)| *kind).collect();
-        cases.extend(other_types(family, &types));
+        cases.push(other_types(family, &types));
         for (kind, protocols) in allowed {
-            let of_kind = and(is(0, family), vec![of_type(*kind)]);
-            cases.push(and(of_kind, none_of(2, protocols)));
+            cases.push(is(0, family).and(of_type(*kind)).and(none_of(2, protocols)));
         }
     }
     refuse_when(cases)
@@ -96,7 +95,7 @@ fn socket(internet: Internet, unix: bool) -> Verdict {
 fn socketpair(unix: bool) -> Verdict {
     let mut cases = vec![none_of(0, &[UNIX])];
     if !unix {
-        cases.extend(other_types(UNIX, &[STREAM, SEQPACKET]));
+        cases.push(other_types(UNIX, &[STREAM, SEQPACKET]));
     }
     refuse_when(cases)
 }
@@ -112,45 +111,16 @@ fn setsockopt() -> Verdict {
         libc::TCP_ULP,
         libc::TCP_REPAIR,
     ];
-    let case = |option: i32| and(is(1, TCP), is(2, option.cast_unsigned()));
-    refuse_when(options.into_iter().map(case).collect())
+    let options = options.map(i32::cast_unsigned);
+    refuse_when(any_of(2, &options).map(|option| is(1, TCP).and(option)))
 }
 
-/// Cases for every type that is not in `allowed`, few of them: each refuses all types that agree in
-/// some bits, unless an allowed one does too.
-fn other_types(family: u32, allowed: &[u32]) -> Vec<Vec<Condition>> {
-    let mut open: Vec<u32> = (0..=TYPE_MASK).filter(|kind| !allowed.contains(kind)).collect();
-    let masks = (1..=TYPE_MASK).flat_map(|mask| (0..=TYPE_MASK).map(move |bits| (mask, bits)));
-    let candidates: Vec<(u32, u32)> = masks
-        .filter(|(mask, bits)| bits & !mask == 0)
-        .filter(|(mask, bits)| !allowed.iter().any(|kind| kind & mask == *bits))
-        .collect();
-    let mut cases = Vec::new();
-    while let Some((mask, bits)) = candidates
-        .iter()
-        .copied()
-        .max_by_key(|(mask, bits)| open.iter().filter(|kind| **kind & mask == *bits).count())
-    {
-        let before = open.len();
-        open.retain(|kind| kind & mask != bits);
-        if open.len() == before {
-            break;
-        }
-        let agrees = Condition::low(1, Test::MaskedEq(u64::from(mask)), bits);
-        cases.push(and(is(0, family), vec![agrees]));
-    }
-    cases
+/// Every type that is not in `allowed`.
+fn other_types(family: u32, allowed: &[u32]) -> Case {
+    let other = |kind: &u32| Condition::low(1, Test::MaskedNe(u64::from(TYPE_MASK)), *kind);
+    is(0, family).and(Case(allowed.iter().map(other).collect()))
 }
 
-fn of_type(kind: u32) -> Condition {
-    Condition::low(1, Test::MaskedEq(u64::from(TYPE_MASK)), kind)
-}
-
-fn is(argument: u8, value: u32) -> Vec<Condition> {
-    vec![Condition::low(argument, Test::Eq, value)]
-}
-
-fn and(mut one: Vec<Condition>, two: Vec<Condition>) -> Vec<Condition> {
-    one.extend(two);
-    one
+fn of_type(kind: u32) -> Case {
+    Case(vec![Condition::low(1, Test::MaskedEq(u64::from(TYPE_MASK)), kind)])
 }

@@ -106,6 +106,24 @@ fn grants_keep_their_order_and_their_place_in_the_settings() {
     );
 }
 
+/// The names on a line that gives them one errno.
+fn refused(line: &str) -> Vec<&str> {
+    line.split_once(": ").map_or(Vec::new(), |(_, names)| names.split(", ").collect())
+}
+
+#[test]
+fn calls_are_told_with_whatever_errno_they_get() {
+    let arch = Arch::NATIVE;
+    let number = |name| arch.number_of(name).unwrap();
+    let refuse = |name, errno| (number(name), Verdict::Refuse(errno));
+    let verdicts = [refuse("bpf", libc::EACCES), refuse("ptrace", libc::ENOENT)].into();
+    let text = FilterPlan { arch, verdicts }.to_string();
+    for (errno, name) in [("EACCES", "bpf"), ("ENOENT", "ptrace")] {
+        let line = text.lines().find(|line| line.trim().starts_with(errno)).unwrap();
+        assert_eq!(refused(line), [name], "{text}");
+    }
+}
+
 #[test]
 fn every_verdict_is_in_the_text() {
     let policies = [
@@ -121,10 +139,7 @@ fn every_verdict_is_in_the_text() {
             for (number, verdict) in &filter.verdicts {
                 let name = arch.name_of(*number).unwrap();
                 let found = text.lines().any(|line| match verdict {
-                    Verdict::Refuse(_) => {
-                        let names = line.split_once(": ").map(|(_, names)| names);
-                        names.is_some_and(|names| names.split(", ").any(|other| other == name))
-                    }
+                    Verdict::Refuse(_) => refused(line).contains(&name),
                     Verdict::RefuseWhen(..) => line.starts_with(&format!("  {name}: ")),
                 });
                 assert!(found, "{arch:?}: {name} is not in\n{text}");

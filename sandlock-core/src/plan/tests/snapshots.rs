@@ -20,8 +20,7 @@ fn compare(name: &str, text: &str) {
         let same = committed.lines().zip(text.lines()).take_while(|(old, new)| old == new).count();
         panic!(
             "{name} line {}:\n  committed: {}\n  planned:   {}\n\
-             if the new plan is right, rewrite the files: {REWRITE}=1 cargo test -p sandlock-core \
-             snapshots",
+             if the new plan is right, `make generate` rewrites the files",
             same + 1,
             line_of(&committed, same),
             line_of(text, same),

@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use serde::ser::{Error as _, SerializeMap, Serializer};
 
 use super::Value;
+use crate::text::one_line;
 
 /// The name of an environment variable: not empty, without `=` and NUL.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,7 +50,7 @@ pub(crate) fn serialize<S: Serializer>(
     let mut map = serializer.serialize_map(Some(variables.len()))?;
     for (name, value) in variables {
         let (Some(name), Some(value)) = (name.0.to_str(), value.to_str()) else {
-            let name = name.0.display();
+            let name = one_line(&name.0);
             return Err(S::Error::custom(format!("process.env.{name}: is not UTF-8")));
         };
         map.serialize_entry(name, value)?;

@@ -17,6 +17,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::{Input, Problems};
 use crate::error::Problem;
+use crate::text::one_line;
 
 /// A value that a setting takes.
 pub(crate) trait Value: Sized {
@@ -90,7 +91,7 @@ where
         Input::Text(text) => {
             let bytes = text.as_bytes();
             let Some(equals) = bytes.iter().position(|&byte| byte == b'=') else {
-                let message = format!("expected KEY=VALUE, found {}", text.display());
+                let message = format!("expected KEY=VALUE, found {}", one_line(text));
                 return vec![Problem::new(path, message)];
             };
             let key = OsStr::from_bytes(&bytes[..equals]);
@@ -120,7 +121,7 @@ where
     K: Value + Ord,
     V: Value,
 {
-    let place = format!("{path}.{}", key.display());
+    let place = format!("{path}.{}", one_line(key));
     match K::from_text(key) {
         Ok(key) => read(value, &place, |value| {
             map.insert(key, value);
@@ -142,7 +143,7 @@ fn read<T: Value>(input: &Input<'_>, place: &str, store: impl FnOnce(T)) -> Prob
 
 /// A text that must be UTF-8, because everything it could mean is.
 pub(crate) fn utf8<'a>(text: &'a OsStr, expected: &str) -> Result<&'a str, String> {
-    text.to_str().ok_or_else(|| format!("expected {expected}, found \"{}\"", text.display()))
+    text.to_str().ok_or_else(|| format!("expected {expected}, found \"{}\"", one_line(text)))
 }
 
 /// A TOML value and its type, for messages.
@@ -162,7 +163,7 @@ impl Value for bool {
         match text.as_bytes() {
             b"true" => Ok(true),
             b"false" => Ok(false),
-            _ => Err(format!("expected true or false, found \"{}\"", text.display())),
+            _ => Err(format!("expected true or false, found \"{}\"", one_line(text))),
         }
     }
 

@@ -6,37 +6,30 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::{Value, utf8};
+use crate::listed::listed;
 
-/// A protection that came to Landlock after its first version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Protection {
-    /// Renames and links between directories are bounded by the grants of both. Where it is
-    /// missing or off, the kernel refuses all of them.
-    FsRefer,
-    /// Truncation needs a write grant.
-    FsTruncate,
-    /// Device-specific ioctls need a write grant.
-    FsIoctlDev,
-    /// TCP is bounded by `net.allow`, also on a socket the program was started with.
-    NetTcp,
-    /// Signals reach only processes of the sandbox.
-    SignalScope,
-    /// Abstract unix sockets reach only processes of the sandbox.
-    AbstractUnixScope,
+listed! {
+    /// A protection that came to Landlock after its first version.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+    #[non_exhaustive]
+    pub enum Protection {
+        /// Renames and links between directories are bounded by the grants of both. Where it is
+        /// missing or off, the kernel refuses all of them.
+        FsRefer,
+        /// Truncation needs a write grant.
+        FsTruncate,
+        /// Device-specific ioctls need a write grant.
+        FsIoctlDev,
+        /// TCP is bounded by `net.allow`, also on a socket the program was started with.
+        NetTcp,
+        /// Signals reach only processes of the sandbox.
+        SignalScope,
+        /// Abstract unix sockets reach only processes of the sandbox.
+        AbstractUnixScope,
+    }
 }
 
 impl Protection {
-    /// Every protection.
-    pub const ALL: [Protection; 6] = [
-        Protection::FsRefer,
-        Protection::FsTruncate,
-        Protection::FsIoctlDev,
-        Protection::NetTcp,
-        Protection::SignalScope,
-        Protection::AbstractUnixScope,
-    ];
-
     /// The name in settings.
     pub fn name(self) -> &'static str {
         match self {
@@ -61,23 +54,22 @@ impl Protection {
     }
 }
 
-/// What to do about a protection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Mode {
-    /// A kernel that lacks it is an error.
-    #[default]
-    Strict,
-    /// A kernel that lacks it runs the program without, and the result says so.
-    IfAvailable,
-    /// It is not used; the result says so.
-    Off,
+listed! {
+    /// What to do about a protection.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    #[non_exhaustive]
+    pub enum Mode {
+        /// A kernel that lacks it is an error.
+        #[default]
+        Strict,
+        /// A kernel that lacks it runs the program without, and the result says so.
+        IfAvailable,
+        /// It is not used; the result says so.
+        Off,
+    }
 }
 
 impl Mode {
-    /// Every mode.
-    pub const ALL: [Mode; 3] = [Mode::Strict, Mode::IfAvailable, Mode::Off];
-
     /// The name in settings.
     pub fn name(self) -> &'static str {
         match self {

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use serde::{Serialize, Serializer};
 
 use super::Value;
+use crate::text::one_line;
 
 /// A grant of unix sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ impl Value for UnixRule {
         }
         Err(format!(
             "expected `*`, found \"{}\": single sockets cannot be granted yet",
-            text.display()
+            one_line(text)
         ))
     }
 }

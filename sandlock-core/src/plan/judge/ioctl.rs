@@ -1,7 +1,7 @@
 //! ioctl(2) commands that act on the caller's terminal, or change a file through a read-only
 //! descriptor. The kernel looks at the lower 32 bits of the command alone.
 
-use super::{Rules, refuse_values, refuse_when};
+use super::{Rules, any_of, refuse_when};
 
 /// Input injection, selection, line discipline, console and keyboard of ioctl_tty(2) and
 /// ioctl_console(2). The numbers are the same on both architectures.
@@ -43,7 +43,5 @@ const FILES: [u32; 15] = [
 ];
 
 pub(super) fn rules(rules: &mut Rules) {
-    let mut cases = refuse_values(1, &TERMINAL);
-    cases.extend(refuse_values(1, &FILES));
-    rules.insert("ioctl", refuse_when(cases));
+    rules.insert("ioctl", refuse_when(any_of(1, &TERMINAL).chain(any_of(1, &FILES))));
 }
