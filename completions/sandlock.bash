@@ -22,11 +22,38 @@ _sandlock() {
             sandlock,explain)
                 cmd="sandlock__subcmd__explain"
                 ;;
+            sandlock,help)
+                cmd="sandlock__subcmd__help"
+                ;;
             sandlock,profile)
                 cmd="sandlock__subcmd__profile"
                 ;;
             sandlock,run)
                 cmd="sandlock__subcmd__run"
+                ;;
+            sandlock__subcmd__help,check)
+                cmd="sandlock__subcmd__help__subcmd__check"
+                ;;
+            sandlock__subcmd__help,explain)
+                cmd="sandlock__subcmd__help__subcmd__explain"
+                ;;
+            sandlock__subcmd__help,help)
+                cmd="sandlock__subcmd__help__subcmd__help"
+                ;;
+            sandlock__subcmd__help,profile)
+                cmd="sandlock__subcmd__help__subcmd__profile"
+                ;;
+            sandlock__subcmd__help,run)
+                cmd="sandlock__subcmd__help__subcmd__run"
+                ;;
+            sandlock__subcmd__help__subcmd__profile,list)
+                cmd="sandlock__subcmd__help__subcmd__profile__subcmd__list"
+                ;;
+            sandlock__subcmd__help__subcmd__profile,path)
+                cmd="sandlock__subcmd__help__subcmd__profile__subcmd__path"
+                ;;
+            sandlock__subcmd__help__subcmd__profile,show)
+                cmd="sandlock__subcmd__help__subcmd__profile__subcmd__show"
                 ;;
             sandlock__subcmd__profile,list)
                 cmd="sandlock__subcmd__profile__subcmd__list"
@@ -44,7 +71,7 @@ _sandlock() {
 
     case "${cmd}" in
         sandlock)
-            opts="-h -V --help --version run explain check profile"
+            opts="-h -V --help --version run explain check profile help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -178,6 +205,10 @@ _sandlock() {
                     fi
                     return 0
                     ;;
+                --clean-env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cwd)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -190,6 +221,10 @@ _sandlock() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
+                    return 0
+                    ;;
+                --core-dumps)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --deny-syscall)
@@ -220,6 +255,132 @@ _sandlock() {
                     fi
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sandlock__subcmd__help)
+            opts="run explain check profile help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sandlock__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sandlock__subcmd__help__subcmd__explain)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sandlock__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sandlock__subcmd__help__subcmd__profile)
+            opts="list show path"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sandlock__subcmd__help__subcmd__profile__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sandlock__subcmd__help__subcmd__profile__subcmd__path)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sandlock__subcmd__help__subcmd__profile__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        sandlock__subcmd__help__subcmd__run)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;
@@ -390,6 +551,10 @@ _sandlock() {
                     fi
                     return 0
                     ;;
+                --clean-env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --cwd)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -402,6 +567,10 @@ _sandlock() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
+                    return 0
+                    ;;
+                --core-dumps)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --deny-syscall)

@@ -30,6 +30,7 @@ complete -c sandlock -n "__fish_sandlock_needs_command" -f -a "run" -d 'Run a pr
 complete -c sandlock -n "__fish_sandlock_needs_command" -f -a "explain" -d 'Show what would be enforced, refused and weakened'
 complete -c sandlock -n "__fish_sandlock_needs_command" -f -a "check" -d 'Show what this kernel can enforce'
 complete -c sandlock -n "__fish_sandlock_needs_command" -f -a "profile" -d 'Show the profiles that there are'
+complete -c sandlock -n "__fish_sandlock_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c sandlock -n "__fish_sandlock_using_subcommand run" -s p -l profile -d 'Policy in TOML that the flags are laid over: a path if it contains a slash or ends in .toml, the name of a profile otherwise' -r -F
 complete -c sandlock -n "__fish_sandlock_using_subcommand run" -s r -l fs-read -d 'Read, list and execute at and below this path' -r -F
 complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l fs-read-if-exists -d 'The same as fs.read, skipped if the path is missing' -r -F
@@ -37,19 +38,19 @@ complete -c sandlock -n "__fish_sandlock_using_subcommand run" -s w -l fs-write 
 complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l fs-write-if-exists -d 'The same as fs.write, skipped if the path is missing' -r -F
 complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l net-allow -d '`*` lifts every restriction of TCP and UDP, listening included; `tcp://:PORTS` permits outbound TCP connections to these ports of any host and nothing else' -r -f
 complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l net-unix -d 'Unix sockets it may connect to' -r -F
-complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l max-open-files -d 'Descriptors that each process may have open (RLIMIT_NOFILE)' -r -f
+complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l max-open-files -d 'Descriptors that each process may have open (RLIMIT_NOFILE), or the caller\'s own maximum if that is lower' -r -f
 complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l max-file-size -d 'Largest file it may write (RLIMIT_FSIZE): bytes, or a number with K, M, G or T (powers of 1024)' -r -f
 complete -c sandlock -n "__fish_sandlock_using_subcommand run" -s t -l timeout -d 'Wall clock of the run, after which the whole tree is killed: seconds, or a number with ms, s, m or h' -r -f
 complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l env -d 'Environment variables added or replaced' -r -f
+complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l clean-env -d 'Start from PATH, HOME, USER, LANG and TERM of the caller only' -r
 complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l cwd -d 'Directory the program starts in; the caller\'s own if unset' -r -f -a "(__fish_complete_directories)"
 complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l keep-capability -d 'Capabilities of the caller that survive, with or without `CAP_`; by default none do' -r -f
+complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l core-dumps -d 'Let it dump core, up to the caller\'s own maximum (RLIMIT_CORE); off by default' -r
 complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l deny-syscall -d 'System calls, or @groups of them, refused with EPERM beyond the base deny list' -r -f
 complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l allow-syscall -d 'System calls, or @groups of them, lifted from the base deny list; listed as weakened' -r -f
 complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l only-syscall -d 'Allow-list: every call outside it is answered ENOSYS' -r -f
 complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l protection -d 'What to do where the kernel lacks a protection: `strict` (default) is an error, `if-available` runs without it and says so, `off` never uses it' -r -f
 complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l status-fd -d 'Write how the program ended to this descriptor' -r
-complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l clean-env -d 'Start from PATH, HOME, USER, LANG and TERM of the caller only'
-complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l core-dumps -d 'Let it dump core; off by default (RLIMIT_CORE)'
 complete -c sandlock -n "__fish_sandlock_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -s p -l profile -d 'Policy in TOML that the flags are laid over: a path if it contains a slash or ends in .toml, the name of a profile otherwise' -r -F
 complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -s r -l fs-read -d 'Read, list and execute at and below this path' -r -F
@@ -58,18 +59,18 @@ complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -s w -l fs-wr
 complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l fs-write-if-exists -d 'The same as fs.write, skipped if the path is missing' -r -F
 complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l net-allow -d '`*` lifts every restriction of TCP and UDP, listening included; `tcp://:PORTS` permits outbound TCP connections to these ports of any host and nothing else' -r -f
 complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l net-unix -d 'Unix sockets it may connect to' -r -F
-complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l max-open-files -d 'Descriptors that each process may have open (RLIMIT_NOFILE)' -r -f
+complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l max-open-files -d 'Descriptors that each process may have open (RLIMIT_NOFILE), or the caller\'s own maximum if that is lower' -r -f
 complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l max-file-size -d 'Largest file it may write (RLIMIT_FSIZE): bytes, or a number with K, M, G or T (powers of 1024)' -r -f
 complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -s t -l timeout -d 'Wall clock of the run, after which the whole tree is killed: seconds, or a number with ms, s, m or h' -r -f
 complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l env -d 'Environment variables added or replaced' -r -f
+complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l clean-env -d 'Start from PATH, HOME, USER, LANG and TERM of the caller only' -r
 complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l cwd -d 'Directory the program starts in; the caller\'s own if unset' -r -f -a "(__fish_complete_directories)"
 complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l keep-capability -d 'Capabilities of the caller that survive, with or without `CAP_`; by default none do' -r -f
+complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l core-dumps -d 'Let it dump core, up to the caller\'s own maximum (RLIMIT_CORE); off by default' -r
 complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l deny-syscall -d 'System calls, or @groups of them, refused with EPERM beyond the base deny list' -r -f
 complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l allow-syscall -d 'System calls, or @groups of them, lifted from the base deny list; listed as weakened' -r -f
 complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l only-syscall -d 'Allow-list: every call outside it is answered ENOSYS' -r -f
 complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l protection -d 'What to do where the kernel lacks a protection: `strict` (default) is an error, `if-available` runs without it and says so, `off` never uses it' -r -f
-complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l clean-env -d 'Start from PATH, HOME, USER, LANG and TERM of the caller only'
-complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l core-dumps -d 'Let it dump core; off by default (RLIMIT_CORE)'
 complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l json -d 'Print one JSON object with the keys v, policy, plan (a list of lines) and enforcement'
 complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c sandlock -n "__fish_sandlock_using_subcommand check" -l json -d 'Print one JSON object with the keys v, host, notifications, protections and enforced_in_full'
@@ -81,3 +82,11 @@ complete -c sandlock -n "__fish_sandlock_using_subcommand profile; and not __fis
 complete -c sandlock -n "__fish_sandlock_using_subcommand profile; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c sandlock -n "__fish_sandlock_using_subcommand profile; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c sandlock -n "__fish_sandlock_using_subcommand profile; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help'
+complete -c sandlock -n "__fish_sandlock_using_subcommand help; and not __fish_seen_subcommand_from run explain check profile help" -f -a "run" -d 'Run a program under a policy'
+complete -c sandlock -n "__fish_sandlock_using_subcommand help; and not __fish_seen_subcommand_from run explain check profile help" -f -a "explain" -d 'Show what would be enforced, refused and weakened'
+complete -c sandlock -n "__fish_sandlock_using_subcommand help; and not __fish_seen_subcommand_from run explain check profile help" -f -a "check" -d 'Show what this kernel can enforce'
+complete -c sandlock -n "__fish_sandlock_using_subcommand help; and not __fish_seen_subcommand_from run explain check profile help" -f -a "profile" -d 'Show the profiles that there are'
+complete -c sandlock -n "__fish_sandlock_using_subcommand help; and not __fish_seen_subcommand_from run explain check profile help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c sandlock -n "__fish_sandlock_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "list" -d 'Print the names of all profiles'
+complete -c sandlock -n "__fish_sandlock_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "show" -d 'Print a profile, if it is one without mistakes'
+complete -c sandlock -n "__fish_sandlock_using_subcommand help; and __fish_seen_subcommand_from profile" -f -a "path" -d 'Print the directory of the profiles'

@@ -65,6 +65,7 @@ fn features(host: &Host) -> Vec<(&'static str, String, &'static str)> {
         ("sync_wake_up", yes_no(notifications.sync_wake_up), "Linux 6.6"),
         ("addfd_send", yes_no(notifications.addfd_send), "Linux 5.14"),
         ("child_lists", yes_no(host.child_lists), "Linux 4.2, with /proc mounted"),
+        ("subreaper", yes_no(host.subreaper), "Linux 3.4, outside of any sandbox of this kind"),
     ]
 }
 

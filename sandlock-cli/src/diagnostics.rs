@@ -130,7 +130,10 @@ mod tests {
         let failure = Failure::from(error).in_place("x.toml");
         assert_eq!(
             failure.lines,
-            ["x.toml: fs.reed: unknown setting", "x.toml: limits.memry: unknown setting"]
+            [
+                "x.toml: fs.reed: unknown setting; did you mean fs.read?",
+                "x.toml: limits.memry: unknown setting"
+            ]
         );
     }
 

@@ -52,6 +52,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     let plan = Plan::new(&policy, Host::current())?;
     let text = plan.describe();
     if matches.get_flag(JSON) {
+        // Paths are bytes, JSON is not: what it cannot hold is told with its place.
+        policy.to_toml()?;
         stdout::print_json(&Explanation {
             v: 1,
             policy: &policy,

@@ -39,12 +39,19 @@ fn argument(setting: &'static Setting) -> Arg {
         None => argument,
     };
     match setting.shape {
-        Shape::Switch => argument.action(ArgAction::SetTrue).overrides_with(setting.path),
+        Shape::Switch => argument
+            .action(ArgAction::Append)
+            .value_name("BOOL")
+            .value_parser(value_parser!(OsString))
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true"),
         // Scalars may be repeated too: the last one counts, and the others are still checked.
         Shape::List | Shape::Scalar | Shape::Map => argument
             .action(ArgAction::Append)
             .value_name(setting.value)
             .value_parser(value_parser!(OsString))
+            .allow_negative_numbers(true)
             .value_hint(hint(setting.value)),
     }
 }
@@ -65,24 +72,13 @@ pub(crate) fn policy(matches: &ArgMatches) -> Result<Policy, Failure> {
         failures.extend(profile::lay_over(&mut policy, profile).err());
     }
     for setting in SETTINGS {
-        for value in values(setting, matches) {
+        for value in matches.get_many::<OsString>(setting.path).into_iter().flatten() {
             failures.extend(policy.set(setting.path, value).err().map(Failure::from));
         }
     }
     match Failure::collect(failures) {
         Some(failure) => Err(failure),
         None => Ok(policy),
-    }
-}
-
-/// The texts that were given for `setting`, in their order.
-fn values(setting: &Setting, matches: &ArgMatches) -> Vec<OsString> {
-    match setting.shape {
-        Shape::Switch if matches.get_flag(setting.path) => vec!["true".into()],
-        Shape::Switch => Vec::new(),
-        Shape::List | Shape::Scalar | Shape::Map => {
-            matches.get_many(setting.path).into_iter().flatten().cloned().collect()
-        }
     }
 }
 
@@ -156,6 +152,13 @@ mod tests {
         let policy = policy_of(&["--max-open-files", "1", "--max-open-files", "2"]).unwrap();
         assert_eq!(policy.limits.open_files, Some(2));
         policy_of(&["--max-open-files", "x", "--max-open-files", "2"]).unwrap_err();
+    }
+
+    #[test]
+    fn a_switch_can_be_turned_off_again() {
+        assert!(policy_of(&["--clean-env"]).unwrap().process.clean_env);
+        assert!(!policy_of(&["--clean-env", "--clean-env=false"]).unwrap().process.clean_env);
+        policy_of(&["--clean-env=maybe"]).unwrap_err();
     }
 
     #[test]

@@ -31,7 +31,7 @@ profiles, or of both.";
 
 const AFTER_HELP: &str = "\
 Examples:
-  sandlock run -r /usr -w /tmp/job -t 30 -- python3 job.py
+  sandlock run -r /usr -w /tmp/job -w /dev/null --cwd /tmp/job -t 30 -- python3 job.py
   sandlock run -r /usr -r /etc --net-allow '*' -- curl https://example.org/
   sandlock explain -p ./job.toml
   sandlock check";
@@ -44,7 +44,6 @@ pub fn command() -> Command {
         .long_about(LONG_ABOUT)
         .after_long_help(AFTER_HELP)
         .subcommand_required(true)
-        .disable_help_subcommand(true)
         .subcommands([run::command(), explain::command(), check::command(), profile::command()])
 }
 

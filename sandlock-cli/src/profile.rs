@@ -106,6 +106,10 @@ fn path_of(name: &OsStr) -> Result<PathBuf, Failure> {
     Ok(directory()?.join(file))
 }
 
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_bytes().starts_with(b".")
+}
+
 fn is_name(name: &OsStr) -> bool {
     !matches!(name.as_bytes(), b"" | b"." | b"..") && !name.as_bytes().contains(&b'/')
 }
@@ -135,10 +139,14 @@ fn list(directory: &Path) -> Result<Vec<OsString>, Failure> {
     };
     let mut names = Vec::new();
     for entry in entries {
-        let file = entry.map_err(failure)?.file_name();
+        let entry = entry.map_err(failure)?;
+        let file = entry.file_name();
         let name = file.as_bytes().strip_suffix(SUFFIX).map(OsStr::from_bytes);
         // A name that itself ends in .toml would be taken for a path.
-        names.extend(name.filter(|name| is_name(name) && !is_path(name)).map(OsStr::to_owned));
+        let name = name.filter(|name| is_name(name) && !is_path(name) && !is_hidden(name));
+        // A link counts as what it leads to.
+        let is_file = std::fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_file());
+        names.extend(name.filter(|_| is_file).map(OsStr::to_owned));
     }
     names.sort();
     Ok(names)

@@ -32,7 +32,7 @@ Exit status:
 
 Examples:
   sandlock run --fs-read /usr -- ls -l /usr
-  sandlock run -r /usr -w /tmp/job --cwd /tmp/job -t 30 -- python3 job.py
+  sandlock run -r /usr -w /tmp/job -w /dev/null --cwd /tmp/job -t 30 -- python3 job.py
   sandlock run -p web -p ./local.toml --max-open-files 64 -- ./server --port 8080
   sandlock run -r /usr -w . --status-fd 3 -- python3 job.py 3>status.json";
 
@@ -41,7 +41,7 @@ const STATUS_FD_HELP: &str = "Write how the program ended to this descriptor";
 const STATUS_FD_LONG_HELP: &str = "\
 Write how the program ended to this descriptor, as one line of JSON with the keys v, exit_code,
 signal, reason (exited, signaled or timeout), usage (wall, user and system in seconds, peak_memory
-in bytes) and enforcement (what was enforced, degraded and weakened). Nothing is written if the
+in bytes, or null where that of sandlock itself was larger) and enforcement (what was enforced, degraded and weakened). Nothing is written if the
 program was not started. The program itself does not get the descriptor.";
 
 pub(crate) fn command() -> Command {

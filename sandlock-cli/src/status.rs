@@ -71,7 +71,7 @@ struct Usage {
     wall: f64,
     user: f64,
     system: f64,
-    peak_memory: u64,
+    peak_memory: Option<u64>,
 }
 
 impl<'a> Status<'a> {

@@ -138,8 +138,8 @@ impl Error {
         self.0.errno
     }
 
-    /// The step of the start that failed, for [`ErrorKind::Spawn`] and
-    /// [`ErrorKind::CannotExecute`].
+    /// The step of the start that failed, for errors that came up after the first clone:
+    /// [`ErrorKind::Spawn`], and some of [`ErrorKind::CannotExecute`] and [`ErrorKind::Policy`].
     pub fn step(&self) -> Option<Step> {
         self.0.step
     }

@@ -27,6 +27,9 @@ pub struct Host {
     pub seccomp_filter: bool,
     /// Whether `/proc` lists a task's children, which ending a whole tree needs.
     pub child_lists: bool,
+    /// Whether a process may make itself the reaper of its descendants, which ending a whole tree
+    /// needs too. Inside a sandbox of this library it may not.
+    pub subreaper: bool,
     /// What a fake says about notifications; the running kernel is asked when it matters.
     #[serde(skip)]
     notifications: Option<Notifications>,
@@ -56,6 +59,7 @@ impl Host {
             seccomp_filter: sys::seccomp::has_filters(),
             notifications: None,
             child_lists: std::fs::metadata("/proc/thread-self/children").is_ok(),
+            subreaper: sys::raw::may_become_subreaper(),
         }
     }
 
@@ -68,6 +72,7 @@ impl Host {
             landlock_errata: 0b111,
             seccomp_filter: true,
             child_lists: true,
+            subreaper: true,
             notifications: Some(Notifications {
                 user_notification: true,
                 wait_killable_recv: true,

@@ -5,7 +5,22 @@
 //! process's own tree, and [`Output`] tells how it ended and what was enforced. [`Plan`] shows what
 //! will be done without doing it, and [`Host`] what this kernel can enforce.
 //!
-//! What this holds against, and what it does not, is in `docs/security-model.md`.
+//! What this holds against, and what it does not, is in `docs/security-model.md` of the repository.
+//!
+//! # Examples
+//!
+//! ```
+//! use sandlock::{Policy, Sandbox};
+//!
+//! let policy = Policy::builder()
+//!     .fs_read("/usr")
+//!     .fs_read_if_exists("/lib")
+//!     .fs_read_if_exists("/lib64")
+//!     .build()?;
+//! let out = Sandbox::new(policy)?.run(["cat", "/etc/hostname"])?;
+//! assert!(!out.success(), "no rule means no access");
+//! # Ok::<(), sandlock::Error>(())
+//! ```
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 compile_error!("sandlock knows the system calls of x86_64 and aarch64 only");
@@ -28,11 +43,11 @@ mod text;
 pub use error::{Error, ErrorKind, Problem, Result};
 pub use host::{Host, NEWEST_LANDLOCK_ABI, Notifications};
 pub use output::{Output, Reason, Usage};
-pub use plan::{Enforcement, Plan};
+pub use plan::{ChildStep, Enforcement, Environment, Plan, Resource};
 pub use policy::{
-    ByteSize, Capability, Mode, NetRule, Policy, PolicyBuilder, Protection, SETTINGS, Setting,
-    Shape, Timeout,
+    ByteSize, Capability, EnvName, Fs, Limits, Mode, Net, NetRule, Policy, PolicyBuilder, Ports,
+    Process, Protection, SETTINGS, Selector, Setting, Shape, Syscalls, Timeout, UnixRule,
 };
 pub use sandbox::Sandbox;
 pub use step::Step;
-pub use syscall::{Arch, Syscall, SyscallError};
+pub use syscall::{Arch, Class, GROUPS, Group, Syscall, SyscallError};

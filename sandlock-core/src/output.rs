@@ -30,8 +30,9 @@ pub struct Usage {
     pub user: Duration,
     /// Processor time in the kernel.
     pub system: Duration,
-    /// Peak resident memory of the largest process, bytes.
-    pub peak_memory: u64,
+    /// Peak resident memory of the largest process, bytes; `None` where it is not above the peak of
+    /// the calling process at the start: that counts too, because a start shares memory with it.
+    pub peak_memory: Option<u64>,
 }
 
 /// What a run left: how it ended, what it printed, what it used and what was enforced.
@@ -103,7 +104,7 @@ impl Usage {
             wall,
             user: micros(raw.user_micros),
             system: micros(raw.system_micros),
-            peak_memory: raw.peak_kib.unsigned_abs().saturating_mul(1024),
+            peak_memory: raw.peak_kib.map(|kib| kib.unsigned_abs().saturating_mul(1024)),
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use crate::capture::{self, Pipe};
@@ -37,8 +38,8 @@ pub struct Sandbox {
     plan: Plan,
     ruleset: OwnedFd,
     filter: Program,
-    /// What a captured program reads from.
-    null: OwnedFd,
+    /// What a captured program reads from, opened for the first one.
+    null: OnceLock<OwnedFd>,
 }
 
 impl Sandbox {
@@ -48,15 +49,12 @@ impl Sandbox {
     ///
     /// [`ErrorKind::Policy`](crate::ErrorKind::Policy): settings contradict each other, or a
     /// granted path is missing. [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported): this
-    /// kernel lacks a protection that the policy demands. [`Io`](crate::ErrorKind::Io): there is no
-    /// `/dev/null`.
+    /// kernel lacks a protection that the policy demands.
     pub fn new(policy: Policy) -> Result<Sandbox> {
         let plan = Plan::new(&policy, Host::current())?;
         let ruleset = confine::ruleset::create(&plan.landlock)?;
         let filter = confine::filter::compile(&plan.filter)?;
-        let null = File::open("/dev/null")
-            .map_err(|error| Error::io("open(\"/dev/null\")", errno_of(&error)))?;
-        Ok(Sandbox { plan, ruleset, filter, null: capture::above_stdio(null.into())? })
+        Ok(Sandbox { plan, ruleset, filter, null: OnceLock::new() })
     }
 
     /// What is done to confine a program.
@@ -85,7 +83,7 @@ impl Sandbox {
     {
         let command = self.command(command)?;
         let mut pipes = [Pipe::new()?, Pipe::new()?];
-        let descriptors = [self.null.as_fd(), pipes[0].writer(), pipes[1].writer()].map(Some);
+        let descriptors = [self.null()?, pipes[0].writer(), pipes[1].writer()].map(Some);
         let stdio = Stdio { descriptors, interactive: false };
         let launch = Launch::new(&self.plan, self.ruleset.as_fd(), &self.filter, command, &stdio)?;
         let mut output = self.carry_out(launch, &mut pipes)?;
@@ -109,6 +107,16 @@ impl Sandbox {
         let stdio = Stdio { descriptors: [None; 3], interactive: true };
         let launch = Launch::new(&self.plan, self.ruleset.as_fd(), &self.filter, command, &stdio)?;
         self.carry_out(launch, &mut [])
+    }
+
+    fn null(&self) -> Result<BorrowedFd<'_>> {
+        if let Some(null) = self.null.get() {
+            return Ok(null.as_fd());
+        }
+        let null = File::open("/dev/null")
+            .map_err(|error| Error::io("open(\"/dev/null\")", errno_of(&error)))?;
+        let null = capture::above_stdio(null.into())?;
+        Ok(self.null.get_or_init(|| null).as_fd())
     }
 
     fn command<I>(&self, command: I) -> Result<Command>

@@ -49,6 +49,29 @@ fn invalid_policies_are_refused_with_every_error_they_announce() {
 }
 
 #[test]
+fn what_toml_cannot_hold_is_named() {
+    use std::os::unix::ffi::OsStrExt;
+    let bytes = std::ffi::OsStr::from_bytes(b"/\xff");
+    let policy = Policy::builder().fs_read("/usr").fs_read(bytes).env("A", bytes).build().unwrap();
+    let error = policy.to_toml().unwrap_err();
+    let places: Vec<_> = error.problems().iter().map(|problem| problem.setting.clone()).collect();
+    assert_eq!(places, ["fs.read[1]", "process.env.A"]);
+}
+
+#[test]
+fn values_are_parsed_alone_as_in_a_policy() {
+    use sandlock::{ByteSize, Capability, EnvName, Mode, NetRule, Protection, Selector, Timeout};
+    assert_eq!("1K".parse::<ByteSize>().unwrap().bytes(), 1024);
+    assert_eq!("CAP_KILL".parse::<Capability>().unwrap().name(), "kill");
+    assert_eq!("if-available".parse::<Mode>(), Ok(Mode::IfAvailable));
+    assert_eq!("net_tcp".parse::<Protection>(), Ok(Protection::NetTcp));
+    assert_eq!("*".parse::<NetRule>(), Ok(NetRule::Any));
+    assert_eq!("@debug".parse::<Selector>().unwrap().to_string(), "@debug");
+    assert_eq!("2m".parse::<Timeout>().unwrap().duration().as_secs(), 120);
+    assert!("a=b".parse::<EnvName>().is_err());
+}
+
+#[test]
 fn a_policy_that_cannot_be_read_changes_nothing() {
     let mut policy = Policy::from_toml("fs.read = [\"/usr\"]").unwrap();
     let before = policy.clone();

@@ -34,6 +34,11 @@ pub(crate) fn run(name: &str, arguments: &[&OsStr]) -> bool {
             println!("open-many ok {}", files.len());
             crate::report::result("open", std::fs::File::open("/usr").map(|_| 0));
         }
+        ("memory", [mib]) => {
+            let length = mib.to_str().unwrap().parse::<usize>().unwrap() << 20;
+            let memory = std::hint::black_box(vec![1u8; length]);
+            println!("memory ok {}", memory.len());
+        }
         // SAFETY: these calls take nothing.
         ("user", []) => unsafe {
             println!("user ok {} {} {}", libc::getuid(), libc::geteuid(), libc::getegid());

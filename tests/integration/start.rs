@@ -3,9 +3,9 @@
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
-use sandlock::{ErrorKind, Policy, Reason, Sandbox, Step};
+use sandlock::{ErrorKind, Policy, Reason, Sandbox, Setting, Step};
 
-use crate::harness::{GUEST, alone, here, policy, run, says};
+use crate::harness::{GUEST, alone, here, is_root, policy, run, says, skip};
 
 #[test]
 fn exit_code_signal_and_reason_are_told_apart() {
@@ -46,6 +46,22 @@ fn a_program_that_never_stops_writing_is_stopped_by_the_clock() {
     let output = run(policy().timeout(Duration::from_millis(100)), &["print", "2147483647"]);
     assert_eq!(output.reason(), Reason::Timeout);
     assert!(!output.stdout().is_empty());
+}
+
+/// The peak of a program that needs less than its host ever did is not known.
+#[test]
+fn peak_memory_is_that_of_the_program_or_unknown() {
+    const MIB: u64 = 1 << 20;
+    if !alone(here!()) {
+        return;
+    }
+    let peak = |mib: &str| run(policy(), &["memory", mib]).usage().peak_memory;
+    let small = peak("64").unwrap();
+    assert!((64 * MIB..96 * MIB).contains(&small), "{small}");
+    drop(std::hint::black_box(vec![1u8; 128 << 20]));
+    assert_eq!(peak("64"), None);
+    let large = peak("256").unwrap();
+    assert!((256 * MIB..320 * MIB).contains(&large), "{large}");
 }
 
 #[test]
@@ -134,10 +150,15 @@ fn a_script_whose_interpreter_is_not_granted_says_so() {
     assert!(error.contains("/usr/bin/dash") || error.contains("/bin/sh"), "{error}");
     write("#!/no/such/interpreter\n");
     let error = run(policy()).unwrap_err();
-    assert!(error.to_string().contains("interpreter"), "{error}");
+    assert!(error.to_string().contains("\"/no/such/interpreter\""), "{error}");
     write("no shebang\n");
     let error = run(policy()).unwrap_err();
     assert_eq!(error.errno(), Some(libc::ENOEXEC));
+    assert!(error.hint().unwrap().contains("#!"), "{error}");
+    write("\x7fELF of no architecture\n");
+    let error = run(policy()).unwrap_err();
+    assert_eq!(error.errno(), Some(libc::ENOEXEC));
+    assert!(error.hint().unwrap().contains("architecture"), "{error}");
 }
 
 #[test]
@@ -162,6 +183,39 @@ fn a_start_directory_must_be_a_directory() {
     assert_eq!((error.setting(), error.errno()), (Some("process.cwd"), Some(libc::ENOTDIR)));
     let error = start("/no/such/place").unwrap_err();
     assert_eq!((error.setting(), error.errno()), (Some("process.cwd"), Some(libc::ENOENT)));
+}
+
+/// An ordinary user's: root may enter every directory.
+#[test]
+fn a_start_directory_that_may_not_be_entered_is_a_problem_of_its_setting() {
+    if is_root() {
+        skip(here!(), "needs an ordinary user", false);
+        return;
+    }
+    let sandbox = Sandbox::new(policy().cwd("/root").build().unwrap()).unwrap();
+    let error = sandbox.run([GUEST, "exit", "0"]).unwrap_err();
+    assert_eq!((error.kind(), error.errno()), (ErrorKind::Policy, Some(libc::EACCES)));
+    assert_eq!(error.setting(), Some("process.cwd"), "{error}");
+}
+
+#[test]
+fn the_groups_that_the_settings_page_names_are_enough_to_start() {
+    let doc = Setting::find("syscalls.only").unwrap().doc;
+    let sentence = doc.split("cannot start without").nth(1).unwrap().split('.').next().unwrap();
+    let groups: Vec<&str> =
+        sentence.split([' ', ',']).filter(|word| word.starts_with('@')).collect();
+    assert!(groups.len() > 5, "{groups:?}");
+    let start = |groups: &[&str]| {
+        let policy = policy().fs_read_if_exists("/bin").only_syscalls(groups);
+        Sandbox::new(policy.build().unwrap()).unwrap().run(["true"]).unwrap().success()
+    };
+    assert!(start(&groups));
+    for index in 0..groups.len() {
+        let mut fewer = groups.clone();
+        if fewer.remove(index) != "@processes" {
+            assert!(!start(&fewer), "{} is not needed", groups[index]);
+        }
+    }
 }
 
 #[test]

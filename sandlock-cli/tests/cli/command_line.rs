@@ -25,7 +25,7 @@ fn usage_errors_are_one_line_and_125() {
         &["run", "--no-such-flag", "true"],
         &["run", "--fs-raed", "/usr", "true"],
         &["run", "--fs-read"],
-        &["run", "--clean-env=maybe", "true"],
+        &["run", "--max-open-files"],
         &["explain", "argument"],
         &["check", "argument"],
         &["profile"],
@@ -37,6 +37,8 @@ fn usage_errors_are_one_line_and_125() {
         assert_eq!(ended.stdout, "");
     }
     assert_eq!(run(&["--clean-env"], &["true"]).status, 0);
+    let negative = sandlock(["run", "--max-file-size", "-1", "true"]);
+    assert!(negative.error(125).starts_with("limits.file_size: "), "{negative:?}");
 }
 
 #[test]

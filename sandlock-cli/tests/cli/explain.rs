@@ -59,5 +59,5 @@ fn a_path_that_json_cannot_hold_is_an_error() {
     assert!(explain(&[]).status.success());
     let ended = explain(&["--json"]);
     assert_eq!((ended.status.code(), &ended.stdout[..]), (Some(125), &b""[..]));
-    assert!(ended.stderr.starts_with(b"sandlock: cannot be written as JSON: "), "{ended:?}");
+    assert!(ended.stderr.starts_with(b"sandlock: fs.read[0]: is not UTF-8"), "{ended:?}");
 }

@@ -56,7 +56,10 @@ fn a_profile_is_shown_as_it_is_written() {
 fn a_profile_with_mistakes_is_not_shown() {
     let (configuration, directory) = configuration(&[("web.toml", "net.alow = []")]);
     let ended = sandlock(configuration.path(), &["profile", "show", "web"]);
-    let expected = format!("{}/web.toml: net.alow: unknown setting", text(&directory));
+    let expected = format!(
+        "{}/web.toml: net.alow: unknown setting; did you mean net.allow?",
+        text(&directory)
+    );
     assert_eq!((ended.error(125), ended.stdout.as_str()), (expected.as_str(), ""));
 }
 

@@ -22,15 +22,19 @@ use crate::text::{describe_errno, errno_of, one_line};
 pub(crate) fn create(plan: &LandlockPlan) -> Result<OwnedFd> {
     let mut ruleset = declare(plan).map_err(unexpected)?;
     let mut problems = Vec::new();
+    let mut first_errno = None;
     for grant in &plan.grants {
         match open(&grant.path) {
             Ok(file) => ruleset = add_path(ruleset, plan, grant, &file)?,
             Err(libc::ENOENT) if grant.if_exists => {}
-            Err(errno) => problems.push(unusable(grant, errno)),
+            Err(errno) => {
+                problems.push(unusable(grant, errno));
+                first_errno.get_or_insert(errno);
+            }
         }
     }
-    if !problems.is_empty() {
-        return Err(Error::policy(problems));
+    if let Some(errno) = first_errno {
+        return Err(Error::policy(problems).with_errno(errno));
     }
     for port in plan.connect.iter().cloned().flatten() {
         let rule = NetPort::new(port, AccessNet::ConnectTcp);

@@ -6,6 +6,7 @@ use std::fmt::{self, Write as _};
 use super::filter::{FilterPlan, Verdict};
 use super::landlock::{GrantKind, LandlockPlan};
 use super::{ChildStep, Enforcement, Environment, Plan, Resource};
+use crate::syscall::{Class, GROUPS, Group, group_of};
 use crate::text::one_line;
 
 impl Plan {
@@ -86,30 +87,64 @@ impl fmt::Display for FilterPlan {
         let newest = self.arch.newest();
         let name = self.arch.name_of(newest).unwrap_or("?");
         writeln!(f, "  unknown numbers, and above {name} ({newest}): ENOSYS")?;
-        self.refused(f)?;
-        for (number, verdict) in &self.verdicts {
-            let Verdict::RefuseWhen(errno, cases) = verdict else { continue };
-            let name = self.arch.name_of(*number).unwrap_or("?");
-            let refused: Vec<String> = cases.iter().map(ToString::to_string).collect();
-            writeln!(f, "  {name}: {} when {}", errno_name(*errno), refused.join(" | "))?;
+        for group in GROUPS {
+            self.describe_group(group, f)?;
         }
-        Ok(())
+        let others = self.verdicts.iter().filter(|(number, verdict)| {
+            let group = self.arch.name_of(**number).and_then(group_of);
+            !group.is_some_and(|group| is_of_the_base_list(group, verdict))
+        });
+        self.describe_refused("by the policy", others, f)
+    }
+}
+
+/// Whether a call of `group` gets this verdict without a word of the policy.
+fn is_of_the_base_list(group: &Group, verdict: &Verdict) -> bool {
+    match (group.class, verdict) {
+        (Class::Refused(errno), Verdict::Refuse(given)) => errno == *given,
+        (Class::Judged, _) => true,
+        _ => false,
     }
 }
 
 impl FilterPlan {
-    /// One line for each errno, with the names of the calls that always get it.
-    fn refused(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut names: BTreeMap<i32, Vec<&str>> = BTreeMap::new();
-        for (number, verdict) in &self.verdicts {
-            if let Verdict::Refuse(errno) = verdict {
-                names.entry(*errno).or_default().push(self.arch.name_of(*number).unwrap_or("?"));
+    /// What the base deny list says to the calls of `group`, and why.
+    fn describe_group(&self, group: &Group, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers = group.calls.iter().filter_map(|name| self.arch.number_of(name));
+        let verdicts = numbers.filter_map(|number| self.verdicts.get_key_value(&number));
+        let verdicts = verdicts.filter(|(_, verdict)| is_of_the_base_list(group, verdict));
+        self.describe_refused(&format!("@{}: {}", group.name, group.reason), verdicts, f)
+    }
+
+    /// A title, a line for each errno with the names of the calls that always get it, and a line
+    /// for each call that gets one for some arguments.
+    fn describe_refused<'a>(
+        &self,
+        title: &str,
+        verdicts: impl Iterator<Item = (&'a u32, &'a Verdict)>,
+        f: &mut fmt::Formatter<'_>,
+    ) -> fmt::Result {
+        let mut always: BTreeMap<i32, Vec<&str>> = BTreeMap::new();
+        let mut lines = Vec::new();
+        for (number, verdict) in verdicts {
+            let name = self.arch.name_of(*number).unwrap_or("?");
+            match verdict {
+                Verdict::Refuse(errno) => always.entry(*errno).or_default().push(name),
+                Verdict::RefuseWhen(errno, cases) => {
+                    let cases: Vec<String> = cases.iter().map(ToString::to_string).collect();
+                    let errno = errno_name(*errno);
+                    lines.push(format!("{name}: {errno} when {}", cases.join(" | ")));
+                }
             }
         }
-        for (errno, names) in names {
-            writeln!(f, "  {}: {}", errno_name(errno), names.join(", "))?;
+        let always = always
+            .into_iter()
+            .map(|(errno, names)| format!("{}: {}", errno_name(errno), names.join(", ")));
+        lines.splice(0..0, always);
+        if !lines.is_empty() {
+            writeln!(f, "  {title}")?;
         }
-        Ok(())
+        lines.iter().try_for_each(|line| writeln!(f, "    {line}"))
     }
 }
 
@@ -123,7 +158,19 @@ impl fmt::Display for ChildStep {
             ChildStep::DieWithKeeper => f.write_str("die with the keeper"),
             ChildStep::NewSession => f.write_str("new session, unless interactive"),
             ChildStep::ResetSignals => f.write_str("reset signals"),
-            ChildStep::Limit(resource, value) => write!(f, "limit {resource} to {value}"),
+            ChildStep::Limit(resource, libc::RLIM_INFINITY) => {
+                write!(f, "limit {resource} to the caller's own maximum")
+            }
+            ChildStep::Limit(resource, value) => {
+                let unit = match resource {
+                    Resource::CoreSize | Resource::FileSize => "bytes",
+                    Resource::OpenFiles => "descriptors",
+                };
+                write!(
+                    f,
+                    "limit {resource} to {value} {unit}, or the caller's own maximum if lower"
+                )
+            }
             ChildStep::ChangeDirectory(path) => write!(f, "change to {}", one_line(path)),
             ChildStep::NoNewPrivileges => f.write_str("no new privileges"),
             ChildStep::Landlock => f.write_str("apply landlock"),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::policy::{Policy, Selector};
-use crate::syscall::{Arch, Class, GROUPS};
+use crate::syscall::{Arch, Class, GROUPS, group_of};
 
 use super::enforcement::Enforcement;
 use super::judge;
@@ -72,9 +72,6 @@ pub enum Test {
 impl FilterPlan {
     pub(crate) fn new(policy: &Policy, arch: Arch, enforcement: &mut Enforcement) -> FilterPlan {
         let lifted = names(&policy.syscalls.allow);
-        for selector in &policy.syscalls.allow {
-            enforcement.weakened.push(format!("syscalls.allow: {selector} is lifted"));
-        }
         let judged = judge::rules(policy, enforcement);
         let mut verdicts = BTreeMap::new();
         for group in GROUPS {
@@ -88,10 +85,38 @@ impl FilterPlan {
             }
         }
         for name in names(&policy.syscalls.deny) {
-            insert(&mut verdicts, arch, name, Some(Verdict::Refuse(libc::EPERM)));
+            // Programs rely on what a missing call says: without ENOSYS, libc does not fall back.
+            let errno = match group_of(name).map(|group| group.class) {
+                Some(Class::Refused(errno)) => errno,
+                _ => libc::EPERM,
+            };
+            insert(&mut verdicts, arch, name, Some(Verdict::Refuse(errno)));
         }
         refuse_all_but(&names(&policy.syscalls.only), arch, &mut verdicts);
-        FilterPlan { arch, verdicts }
+        let filter = FilterPlan { arch, verdicts };
+        for selector in &policy.syscalls.allow {
+            enforcement.weakened.extend(filter.lifted(selector));
+        }
+        filter
+    }
+
+    /// The line for what `selector` lifts from the base deny list, if that is anything.
+    fn lifted(&self, selector: &Selector) -> Option<String> {
+        let is_lifted = |name: &str| {
+            let is_listed = group_of(name).is_some_and(|group| group.class != Class::Harmless);
+            let number = self.arch.number_of(name);
+            is_listed && number.is_some_and(|number| !self.verdicts.contains_key(&number))
+        };
+        let names: Vec<&str> =
+            selector.calls().iter().copied().filter(|name| is_lifted(name)).collect();
+        match selector {
+            _ if names.is_empty() => None,
+            Selector::Call(name) => Some(format!("syscalls.allow: {name} is lifted")),
+            Selector::Group(group) => {
+                let names = names.join(", ");
+                Some(format!("syscalls.allow: @{} is lifted ({names})", group.name))
+            }
+        }
     }
 }
 

@@ -124,9 +124,18 @@ fn used_protections(
         let lacks = abi < needs;
         match policy.mode(protection) {
             Mode::Off => enforcement.weakened.push(format!("protections.{protection}: off")),
-            Mode::IfAvailable if lacks => enforcement.degraded.push(format!(
-                "{protection}: needs Landlock ABI {needs} (Linux {kernel}), this kernel has {abi}"
-            )),
+            Mode::IfAvailable if lacks => {
+                let loss = match protection {
+                    Protection::NetTcp if names_ports(policy) => {
+                        "; net.allow: every TCP port is in reach"
+                    }
+                    _ => "",
+                };
+                enforcement.degraded.push(format!(
+                    "{protection}: needs Landlock ABI {needs} (Linux {kernel}), this kernel has \
+                     {abi}{loss}"
+                ));
+            }
             Mode::Strict if lacks => missing.push(Problem::new(
                 format!("protections.{protection}"),
                 format!(
@@ -141,6 +150,12 @@ fn used_protections(
         }
     }
     if missing.is_empty() { Ok(used) } else { Err(Error::listing(ErrorKind::Unsupported, missing)) }
+}
+
+/// Whether `net.allow` grants some TCP ports, and not everything.
+pub(crate) fn names_ports(policy: &Policy) -> bool {
+    policy.net.allow.iter().any(|rule| matches!(rule, NetRule::Tcp(_)))
+        && !allows_any_network(policy)
 }
 
 pub(crate) fn allows_any_network(policy: &Policy) -> bool {

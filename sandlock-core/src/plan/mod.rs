@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Problem, Result};
 use crate::host::Host;
-use crate::policy::Policy;
+use crate::policy::{Mode, Policy, Protection};
 use filter::FilterPlan;
 use landlock::LandlockPlan;
 
@@ -62,7 +62,8 @@ impl Plan {
     /// the host lacks a protection that the policy demands. Each names every problem at once.
     pub fn new(policy: &Policy, host: &Host) -> Result<Plan> {
         require_basics(host)?;
-        let problems = contradictions(policy);
+        let mut problems = policy.problems();
+        problems.extend(contradictions(policy));
         if !problems.is_empty() {
             return Err(Error::policy(problems));
         }
@@ -106,6 +107,12 @@ fn require_basics(host: &Host) -> Result<()> {
             "they need CONFIG_SECCOMP_FILTER; container profiles may refuse seccomp(2)",
         );
     }
+    if !host.subreaper {
+        return missing(
+            "this process may not become the reaper of its descendants",
+            "it may be in a sandbox already: one inside another cannot be started",
+        );
+    }
     if !host.child_lists {
         return missing(
             "/proc does not list the children of a task, so a tree could not be ended",
@@ -128,6 +135,10 @@ fn contradictions(policy: &Policy) -> Vec<Problem> {
             let message = "cannot list execve: without it the program cannot be started";
             problems.push(Problem::new("syscalls.deny", message));
         }
+    }
+    if policy.mode(Protection::NetTcp) == Mode::Off && landlock::names_ports(policy) {
+        let message = "cannot be off while net.allow names ports: nothing else holds them";
+        problems.push(Problem::new("protections.net_tcp", message));
     }
     for selector in &policy.syscalls.allow {
         if selector.calls().iter().any(|call| judge::is_network(call)) {

@@ -72,8 +72,8 @@ pub(crate) fn steps(policy: &Policy, enforcement: &mut Enforcement) -> Vec<Child
 const NO_CORE: u64 = 1;
 
 fn limits(policy: &Policy) -> impl Iterator<Item = (Resource, u64)> {
-    let core = (!policy.process.core_dumps).then_some((Resource::CoreSize, NO_CORE));
+    let core = if policy.process.core_dumps { libc::RLIM_INFINITY } else { NO_CORE };
     let size = policy.limits.file_size.map(|size| (Resource::FileSize, size.bytes()));
     let files = policy.limits.open_files.map(|number| (Resource::OpenFiles, number));
-    core.into_iter().chain(size).chain(files)
+    [(Resource::CoreSize, core)].into_iter().chain(size).chain(files)
 }

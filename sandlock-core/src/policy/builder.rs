@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::value::protection::{Mode, Protection};
 use super::{Policy, Problems};
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 
 /// Builds a [`Policy`]; problems are collected and reported together by
 /// [`build`](PolicyBuilder::build).
@@ -57,8 +57,6 @@ verbs! {
     net_allow => "net.allow";
     /// Appends to `net.unix`: `*`.
     net_unix => "net.unix";
-    /// Sets `limits.file_size`: bytes as text, `64M`.
-    max_file_size => "limits.file_size";
     /// Sets `process.cwd`.
     cwd => "process.cwd";
     /// Appends to `process.keep_capabilities`.
@@ -77,6 +75,11 @@ impl PolicyBuilder {
     /// Sets `limits.open_files`: descriptors per process.
     pub fn max_open_files(self, number: u64) -> Self {
         self.set("limits.open_files", number.to_string())
+    }
+
+    /// Sets `limits.file_size`: bytes, as a number or as text like `64M`.
+    pub fn max_file_size(self, size: impl ToString) -> Self {
+        self.set("limits.file_size", size.to_string())
     }
 
     /// Sets `limits.timeout`: wall clock of a run.
@@ -113,9 +116,14 @@ impl PolicyBuilder {
         names.into_iter().fold(self, |builder, name| builder.set("syscalls.allow", name))
     }
 
-    /// Appends to `syscalls.only`: names and @groups.
-    pub fn only_syscalls(self, names: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
-        names.into_iter().fold(self, |builder, name| builder.set("syscalls.only", name))
+    /// Appends to `syscalls.only`: names and @groups, at least one.
+    pub fn only_syscalls(mut self, names: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        let mut names = names.into_iter().peekable();
+        if names.peek().is_none() {
+            // Without a name the mode would be off, the opposite of what was said.
+            self.problems.push(Problem::new("syscalls.only", "must not be empty"));
+        }
+        names.fold(self, |builder, name| builder.set("syscalls.only", name))
     }
 
     /// Sets what to do where the kernel lacks `protection`.
@@ -127,7 +135,7 @@ impl PolicyBuilder {
     pub fn toml(mut self, text: &str) -> Self {
         if let Err(error) = self.policy.merge_toml(text) {
             match error.problems() {
-                [] => self.problems.push(crate::error::Problem::new("toml", error.to_string())),
+                [] => self.problems.push(Problem::new("toml", error.to_string())),
                 problems => self.problems.extend_from_slice(problems),
             }
         }
@@ -153,6 +161,7 @@ mod tests {
     fn every_setting_has_its_verb() {
         let typed = [
             ("max_open_files", Policy::builder().max_open_files(256)),
+            ("max_file_size", Policy::builder().max_file_size(64 << 20)),
             ("timeout", Policy::builder().timeout(Duration::from_millis(1500))),
             ("env", Policy::builder().env("LANG", "C")),
             ("clean_env", Policy::builder().clean_env(true)),
@@ -181,6 +190,7 @@ mod tests {
             .fs_read("")
             .max_open_files(0)
             .deny_syscalls(["opena", "@nope"])
+            .only_syscalls([""; 0])
             .toml("[limits]\nmemry = 1")
             .toml("not toml")
             .build()
@@ -193,6 +203,7 @@ mod tests {
                 "limits.open_files",
                 "syscalls.deny",
                 "syscalls.deny",
+                "syscalls.only",
                 "limits.memry",
                 "toml"
             ]

@@ -27,6 +27,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Problem, Result};
+use crate::text::one_line;
 
 /// What a program may do, as the caller said it.
 ///
@@ -166,13 +167,8 @@ impl Policy {
     /// # Ok::<(), sandlock::Error>(())
     /// ```
     pub fn merge_toml(&mut self, text: &str) -> Result<()> {
-        let table = text.parse::<toml::Table>().map_err(|error| {
-            let line = error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
-            Error::new(
-                ErrorKind::Policy,
-                format!("line {line}: not valid TOML: {}", error.message().replace('\n', ", ")),
-            )
-        })?;
+        let table =
+            text.parse::<toml::Table>().map_err(|error| reader::unreadable(text, &error))?;
         self.change(|policy| reader::read_table(policy, &table))
     }
 
@@ -215,9 +211,58 @@ impl Policy {
     ///
     /// [`ErrorKind::Policy`] when a path or a variable is not UTF-8: TOML cannot hold it.
     pub fn to_toml(&self) -> Result<String> {
+        let problems = self.beyond_utf8();
+        if !problems.is_empty() {
+            return Err(Error::policy(problems));
+        }
         toml::to_string(self).map_err(|error| {
             Error::new(ErrorKind::Policy, format!("cannot be written as TOML: {error}"))
         })
+    }
+
+    /// What the fields hold that no text could have said.
+    pub(crate) fn problems(&self) -> Problems {
+        let paths = self.paths();
+        let paths = paths.iter().filter_map(|(place, path)| value::check::<PathBuf>(place, path));
+        let env = self.variables();
+        let env = env.iter().filter_map(|(place, value)| value::check::<OsString>(place, value));
+        let files = self.limits.open_files.map(|number| number.to_string());
+        let files = files.iter().filter_map(|text| value::check::<u64>("limits.open_files", text));
+        paths.chain(env).chain(files).collect()
+    }
+
+    /// What neither TOML nor JSON can hold.
+    fn beyond_utf8(&self) -> Problems {
+        let texts = self.paths().into_iter().chain(self.variables());
+        texts
+            .filter(|(_, text)| text.to_str().is_none())
+            .map(|(place, _)| Problem::new(place, "is not UTF-8, which TOML and JSON cannot hold"))
+            .collect()
+    }
+
+    /// Every path with its place.
+    fn paths(&self) -> Vec<(String, &OsStr)> {
+        let lists = [
+            ("fs.read", &self.fs.read),
+            ("fs.read_if_exists", &self.fs.read_if_exists),
+            ("fs.write", &self.fs.write),
+            ("fs.write_if_exists", &self.fs.write_if_exists),
+        ];
+        let in_lists = lists.into_iter().flat_map(|(setting, paths)| {
+            let place = move |index| format!("{setting}[{index}]");
+            paths.iter().enumerate().map(move |(index, path)| (place(index), path.as_os_str()))
+        });
+        let cwd = self.process.cwd.iter();
+        in_lists.chain(cwd.map(|path| ("process.cwd".to_owned(), path.as_os_str()))).collect()
+    }
+
+    /// The values of all variables with their places, and the names that are no text.
+    fn variables(&self) -> Vec<(String, &OsStr)> {
+        let variable = |name: &EnvName| format!("process.env.{}", one_line(name));
+        let values = self.process.env.iter();
+        let values = values.map(|(name, value)| (variable(name), value.as_os_str()));
+        let names = self.process.env.keys().map(|name| (variable(name), name.as_ref()));
+        values.chain(names.filter(|(_, name)| OsStr::to_str(name).is_none())).collect()
     }
 
     /// The mode of `protection`: what the policy says, or strict.

@@ -73,7 +73,9 @@ pub static SETTINGS: &[Setting] = &[
         short: Some('r'),
         shape: Shape::List,
         value: "PATH",
-        doc: "Read, list and execute at and below this path. A missing path is an error.",
+        doc: "Read, list and execute at and below this path. A missing path is an error. A relative \
+              path is relative to the caller's directory, in profiles too, and `~` is a name like \
+              any other. Ordinary programs need /usr, /lib, /lib64 and often /etc.",
         example: "[\"/usr\"]",
         text: "/usr",
         read: |policy, path, input| append(&mut policy.fs.read, path, input),
@@ -100,7 +102,7 @@ pub static SETTINGS: &[Setting] = &[
         shape: Shape::List,
         value: "PATH",
         doc: "Everything fs.read grants, and create, change, rename and remove below this path. \
-              A missing path is an error.",
+              A missing path is an error. Shells, git and many others write to /dev/null.",
         example: "[\"/tmp/job\"]",
         text: "/tmp/job",
         read: |policy, path, input| append(&mut policy.fs.write, path, input),
@@ -128,8 +130,8 @@ pub static SETTINGS: &[Setting] = &[
         value: "RULE",
         doc: "`*` lifts every restriction of TCP and UDP, listening included; `tcp://:PORTS` \
               permits outbound TCP connections to these ports of any host and nothing else. Ports \
-              are `443`, `80,443`, `8000-8100` or `*`. Without a rule there are no internet \
-              sockets at all.",
+              are `443`, `80,443`, `8000-8100` or `*`. Names are not resolved under `tcp://`, which \
+              takes UDP. Without a rule there are no internet sockets at all.",
         example: "[\"tcp://:443\"]",
         text: "tcp://:443",
         read: |policy, path, input| append(&mut policy.net.allow, path, input),
@@ -156,7 +158,8 @@ pub static SETTINGS: &[Setting] = &[
         short: None,
         shape: Shape::Scalar,
         value: "N",
-        doc: "Descriptors that each process may have open (RLIMIT_NOFILE).",
+        doc: "Descriptors that each process may have open (RLIMIT_NOFILE), or the caller's own \
+              maximum if that is lower.",
         example: "256",
         text: "256",
         read: |policy, path, input| replace(&mut policy.limits.open_files, path, input),
@@ -170,7 +173,8 @@ pub static SETTINGS: &[Setting] = &[
         shape: Shape::Scalar,
         value: "SIZE",
         doc: "Largest file it may write (RLIMIT_FSIZE): bytes, or a number with K, M, G or T \
-              (powers of 1024).",
+              (powers of 1024). A write beyond it ends the program with SIGXFSZ, or fails with EFBIG \
+              where that is ignored; a file that was larger before counts too.",
         example: "\"64M\"",
         text: "64M",
         read: |policy, path, input| replace(&mut policy.limits.file_size, path, input),
@@ -250,7 +254,7 @@ pub static SETTINGS: &[Setting] = &[
         short: None,
         shape: Shape::Switch,
         value: "",
-        doc: "Let it dump core; off by default (RLIMIT_CORE).",
+        doc: "Let it dump core, up to the caller's own maximum (RLIMIT_CORE); off by default.",
         example: "true",
         text: "true",
         read: |policy, path, input| switch(&mut policy.process.core_dumps, path, input),
@@ -291,7 +295,10 @@ pub static SETTINGS: &[Setting] = &[
         shape: Shape::List,
         value: "NAME",
         doc: "Allow-list: every call outside it is answered ENOSYS. The base deny list still \
-              holds. It must list execve, which starts the program.",
+              holds. A dynamic program cannot start without @processes, @memory, @file-io, \
+              @file-open, @file-info, @descriptors and @threads. One that forks needs @namespaces \
+              (clone) too, a shell @pipes and @signals, Python @random and @descriptor-options \
+              (fcntl).",
         example: "[\"@processes\"]",
         text: "@processes",
         read: |policy, path, input| append_some(&mut policy.syscalls.only, path, input),

@@ -1,6 +1,6 @@
 //! The command: found, checked and turned into what execve(2) takes, before anything runs.
 
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CString, NulError, OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -31,10 +31,13 @@ impl Command {
         environment: Vec<Variable>,
         cwd: Option<&Path>,
     ) -> Result<Command> {
-        let argv = arguments
-            .iter()
-            .map(|argument| text(argument, "the command"))
-            .collect::<Result<_>>()?;
+        let argument = |(index, argument): (usize, &OsString)| {
+            text(argument).map_err(|_| match index {
+                0 => with_nul("the command", argument),
+                index => with_nul(&format!("argument {index} of the command"), argument),
+            })
+        };
+        let argv = arguments.iter().enumerate().map(argument).collect::<Result<_>>()?;
         let name = match arguments.first() {
             Some(name) if !name.is_empty() => name,
             _ => return Err(Error::new(ErrorKind::Command, "the command is empty")),
@@ -42,17 +45,19 @@ impl Command {
         // The first one, as getenv(3) has it.
         let search = environment.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value);
         let path = find(name, search, cwd)?;
-        let path_text = text(path.as_os_str(), "the command")?;
+        let path_text = text(path.as_os_str()).map_err(|_| with_nul("PATH", path.as_os_str()))?;
         let envp = environment.into_iter().map(variable).collect::<Result<_>>()?;
         Ok(Command { path, path_text, argv, envp })
     }
 }
 
-fn text(bytes: &OsStr, whose: &str) -> Result<CString> {
-    CString::new(bytes.as_bytes()).map_err(|_| {
-        let message = format!("{whose} holds a NUL byte: \"{}\"", one_line(bytes));
-        Error::new(ErrorKind::Command, message)
-    })
+fn text(bytes: &OsStr) -> Result<CString, NulError> {
+    CString::new(bytes.as_bytes())
+}
+
+fn with_nul(what: &str, bytes: &OsStr) -> Error {
+    let message = format!("{what} holds a NUL byte: \"{}\"", one_line(bytes));
+    Error::new(ErrorKind::Command, message)
 }
 
 fn variable((mut name, value): Variable) -> Result<CString> {
@@ -110,7 +115,11 @@ fn unusable(path: &OsStr, errno: i32) -> Error {
         _ => ErrorKind::CannotExecute,
     };
     let message = format!("cannot execute \"{}\": {}", one_line(path), describe_errno(errno));
-    Error::new(kind, message).with_errno(errno)
+    let error = Error::new(kind, message).with_errno(errno);
+    match errno {
+        libc::EACCES => error.with_hint("it must be marked executable, and its directories too"),
+        _ => error,
+    }
 }
 
 #[cfg(test)]

@@ -72,6 +72,9 @@ fn become_reaper() -> Result<(), Errno> {
 
 /// Reaps until no descendant is left.
 fn tend(program: i32, report: &Report) {
+    if let Ok(peak) = raw::own_peak() {
+        report.set_shared_peak(peak);
+    }
     leave_the_host();
     let mut is_asked = false;
     while reap(program, report) {

@@ -3,6 +3,7 @@
 mod child;
 mod command;
 mod diagnose;
+mod interpreter;
 mod keeper;
 mod launch;
 mod report;

@@ -17,6 +17,8 @@ pub(crate) struct Report {
     without_handlers: AtomicBool,
     /// User time, system time (microseconds), peak memory (KiB).
     usage: [AtomicI64; 3],
+    /// The peak of the host's memory (KiB) when the program had left it.
+    shared_peak: AtomicI64,
 }
 
 /// Resources that the tree used, as getrusage(2) counts them.
@@ -24,7 +26,7 @@ pub(crate) struct Report {
 pub(crate) struct RawUsage {
     pub(crate) user_micros: i64,
     pub(crate) system_micros: i64,
-    pub(crate) peak_kib: i64,
+    pub(crate) peak_kib: Option<i64>,
 }
 
 impl Report {
@@ -36,6 +38,7 @@ impl Report {
             keeper: AtomicI32::new(0),
             without_handlers: AtomicBool::new(false),
             usage: [const { AtomicI64::new(0) }; 3],
+            shared_peak: AtomicI64::new(i64::MAX),
         }
     }
 
@@ -84,12 +87,19 @@ impl Report {
         self.usage[2].store(usage.ru_maxrss, Ordering::Relaxed);
     }
 
+    pub(crate) fn set_shared_peak(&self, kib: i64) {
+        self.shared_peak.store(kib, Ordering::Relaxed);
+    }
+
+    /// The kernel counts the host's memory among what the program had, because the child shared it;
+    /// a peak that is not above that says nothing.
     pub(crate) fn usage(&self) -> RawUsage {
         let [user, system, peak] = &self.usage;
+        let peak = peak.load(Ordering::Relaxed);
         RawUsage {
             user_micros: user.load(Ordering::Relaxed),
             system_micros: system.load(Ordering::Relaxed),
-            peak_kib: peak.load(Ordering::Relaxed),
+            peak_kib: Some(peak).filter(|peak| *peak > self.shared_peak.load(Ordering::Relaxed)),
         }
     }
 }

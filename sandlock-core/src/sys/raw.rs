@@ -49,6 +49,16 @@ pub(crate) fn become_subreaper() -> Result<(), Errno> {
     unsafe { prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0) }
 }
 
+/// Whether [`become_subreaper`] would succeed: sets what is set already.
+pub(crate) fn may_become_subreaper() -> bool {
+    let mut is_set = 0i32;
+    // SAFETY: PR_GET_CHILD_SUBREAPER writes one int; PR_SET_CHILD_SUBREAPER takes a number.
+    unsafe {
+        prctl(libc::PR_GET_CHILD_SUBREAPER, &raw mut is_set as usize, 0).is_ok()
+            && prctl(libc::PR_SET_CHILD_SUBREAPER, usize::from(is_set != 0), 0).is_ok()
+    }
+}
+
 /// prctl(2) PR_CAPBSET_DROP.
 pub(crate) fn drop_from_bounding_set(capability: usize) -> Result<(), Errno> {
     // SAFETY: takes numbers.
@@ -221,6 +231,15 @@ pub(crate) fn children_usage(usage: &mut libc::rusage) -> Result<(), Errno> {
     // SAFETY: the kernel writes one `struct rusage`.
     check(unsafe { raw_syscall!(Sysno::getrusage, libc::RUSAGE_CHILDREN, &raw mut *usage) })
         .map(drop)
+}
+
+/// getrusage(2) of the calling process: the peak of its memory, which it may share, in KiB.
+pub(crate) fn own_peak() -> Result<i64, Errno> {
+    // SAFETY: all zeros is a valid rusage.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel writes one `struct rusage`.
+    check(unsafe { raw_syscall!(Sysno::getrusage, libc::RUSAGE_SELF, &raw mut usage) })?;
+    Ok(usage.ru_maxrss)
 }
 
 /// openat(2), read-only and close-on-exec.

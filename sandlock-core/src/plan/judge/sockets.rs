@@ -45,6 +45,8 @@ pub(super) fn rules(policy: &Policy, rules: &mut Rules, enforcement: &mut Enforc
     rules.insert("socket", socket(internet, unix));
     rules.insert("socketpair", socketpair(unix));
     if internet == Internet::Any {
+        let line = "net.allow: every TCP and UDP port is in reach, and can be listened on";
+        enforcement.weakened.push(line.to_owned());
         return;
     }
     if !(unix && internet == Internet::None) {

@@ -140,7 +140,7 @@ fn every_verdict_is_in_the_text() {
                 let name = arch.name_of(*number).unwrap();
                 let found = text.lines().any(|line| match verdict {
                     Verdict::Refuse(_) => refused(line).contains(&name),
-                    Verdict::RefuseWhen(..) => line.starts_with(&format!("  {name}: ")),
+                    Verdict::RefuseWhen(..) => line.starts_with(&format!("    {name}: ")),
                 });
                 assert!(found, "{arch:?}: {name} is not in\n{text}");
             }
@@ -164,6 +164,8 @@ fn what_lifts_a_default_is_listed_as_weakened() {
     assert_eq!(weakened(Policy::builder()), [] as [&str; 0]);
     for (policy, part) in [
         (Policy::builder().net_unix("*"), "net.unix"),
+        (Policy::builder().net_allow("*"), "net.allow"),
+        (Policy::builder().allow_syscalls(["clone"]), "clone"),
         (Policy::builder().allow_syscalls(["ptrace"]), "ptrace"),
         (Policy::builder().allow_syscalls(["@mount"]), "@mount"),
         (Policy::builder().keep_capability("net_bind_service"), "net_bind_service"),
@@ -174,6 +176,11 @@ fn what_lifts_a_default_is_listed_as_weakened() {
         assert_eq!(lines.len(), 1, "{lines:?}");
         assert!(lines[0].contains(part), "{lines:?}");
     }
+    // What is refused all the same, and what never was.
+    let still = Policy::builder().allow_syscalls(["ptrace", "openat"]).deny_syscalls(["ptrace"]);
+    assert_eq!(weakened(still), [] as [&str; 0]);
+    let some = Policy::builder().allow_syscalls(["@debug"]).deny_syscalls(["ptrace"]);
+    assert!(weakened(some)[0].starts_with("syscalls.allow: @debug is lifted (kcmp, pidfd_getfd"));
     assert_eq!(weakened(Policy::builder().fs_write("/")).len(), 2);
     assert_eq!(weakened(Policy::builder().fs_read("/").fs_write("/process")), [] as [&str; 0]);
 }
@@ -188,6 +195,11 @@ fn contradictions_are_problems_of_their_setting() {
         (Policy::builder().allow_syscalls(["socket"]), "syscalls.allow", "net.*"),
         (Policy::builder().allow_syscalls(["@sockets"]), "syscalls.allow", "net.*"),
         (Policy::builder().allow_syscalls(["listen"]), "syscalls.allow", "listen"),
+        (
+            Policy::builder().net_allow("tcp://:443").protection(Protection::NetTcp, Mode::Off),
+            "protections.net_tcp",
+            "names ports",
+        ),
     ] {
         let error = error(policy);
         assert_eq!(error.kind(), ErrorKind::Policy);
@@ -195,6 +207,26 @@ fn contradictions_are_problems_of_their_setting() {
         assert_eq!(error.problems().len(), 1, "{error}");
         assert!(error.to_string().contains(part), "{error}");
     }
+}
+
+/// The fields of a policy are open: what no text could have put there is found here.
+#[test]
+fn values_that_no_text_could_say_are_problems_of_their_setting() {
+    let changed = |change: fn(&mut Policy)| {
+        let mut policy = Policy::default();
+        change(&mut policy);
+        let error = Plan::new(&policy, &Host::fake(7)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Policy);
+        error.setting().unwrap().to_owned()
+    };
+    assert_eq!(changed(|policy| policy.fs.write.push("/a\0b".into())), "fs.write[0]");
+    assert_eq!(changed(|policy| policy.fs.read.push("".into())), "fs.read[0]");
+    assert_eq!(changed(|policy| policy.process.cwd = Some("\0".into())), "process.cwd");
+    assert_eq!(changed(|policy| policy.limits.open_files = Some(0)), "limits.open_files");
+    let set = |policy: &mut Policy| {
+        policy.process.env.insert("A".parse().unwrap(), "\0".into());
+    };
+    assert_eq!(changed(set), "process.env.A");
 }
 
 #[test]

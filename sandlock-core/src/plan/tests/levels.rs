@@ -183,6 +183,15 @@ fn tcp_is_handled_as_far_as_the_policy_holds_it() {
 }
 
 #[test]
+fn ports_that_this_kernel_cannot_hold_are_told() {
+    let degraded = |policy: PolicyBuilder| plan_at(3, policy).enforcement.degraded;
+    let tells = |lines: &[String]| lines.iter().any(|line| line.contains("every TCP port"));
+    assert!(tells(&degraded(if_available().net_allow("tcp://:443"))));
+    assert!(!tells(&degraded(if_available())), "there is no socket at all");
+    assert!(!tells(&plan_at(4, if_available().net_allow("tcp://:443")).enforcement.degraded));
+}
+
+#[test]
 fn tcp_that_the_policy_leaves_open_is_not_missed_on_an_old_kernel() {
     let strict = if_available().protection(Protection::NetTcp, Mode::Strict);
     assert!(Plan::new(&strict.clone().build().unwrap(), &Host::fake(3)).is_err());
@@ -202,6 +211,7 @@ fn a_host_without_the_basics_is_an_error_with_a_way_out() {
         (broken(|host| host.landlock_abi = 0), "Landlock", "5.13"),
         (broken(|host| host.seccomp_filter = false), "seccomp", "CONFIG_SECCOMP_FILTER"),
         (broken(|host| host.child_lists = false), "/proc", "CONFIG_PROC_CHILDREN"),
+        (broken(|host| host.subreaper = false), "reaper", "sandbox already"),
     ];
     for (host, what, way_out) in cases {
         for policy in [Policy::default(), if_available().build().unwrap()] {

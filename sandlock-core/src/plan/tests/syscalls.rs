@@ -136,6 +136,17 @@ fn deny_refuses_what_was_left_and_what_was_judged() {
     }
 }
 
+/// What programs fall back on is a call that does not exist, not one that is forbidden.
+#[test]
+fn deny_keeps_the_errno_of_the_base_list() {
+    for arch in Arch::ALL {
+        let filter = filter(Policy::builder().deny_syscalls(["clone3", "@io-uring"]), arch);
+        for name in ["clone3", "io_uring_setup"] {
+            assert_eq!(verdict(&filter, name), Some(&Verdict::Refuse(libc::ENOSYS)), "{name}");
+        }
+    }
+}
+
 #[test]
 fn allow_lifts_refusals_and_rules_and_nothing_else() {
     for arch in Arch::ALL {

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+use super::settings::Setting;
 use super::{Input, Problems};
 use crate::error::Problem;
 use crate::text::one_line;
@@ -43,6 +44,31 @@ pub(crate) trait Value: Sized {
         }
     }
 }
+
+/// Values are parsed as in a policy: their own text in, and the message for a user out.
+macro_rules! from_str {
+    ($($type:ty),*) => {$(
+        impl std::str::FromStr for $type {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                Value::from_text(OsStr::new(text))
+            }
+        }
+    )*};
+}
+
+from_str!(
+    capability::Capability,
+    env::EnvName,
+    net_rule::NetRule,
+    protection::Mode,
+    protection::Protection,
+    selector::Selector,
+    size::ByteSize,
+    timeout::Timeout,
+    unix_rule::UnixRule
+);
 
 /// Appends one text, or every element of a TOML list.
 pub(crate) fn append<T: Value>(list: &mut Vec<T>, path: &str, input: Input<'_>) -> Problems {
@@ -91,7 +117,8 @@ where
         Input::Text(text) => {
             let bytes = text.as_bytes();
             let Some(equals) = bytes.iter().position(|&byte| byte == b'=') else {
-                let message = format!("expected KEY=VALUE, found {}", one_line(text));
+                let pair = Setting::find(path).map_or("KEY=VALUE", |setting| setting.value);
+                let message = format!("expected {pair}, found \"{}\"", one_line(text));
                 return vec![Problem::new(path, message)];
             };
             let key = OsStr::from_bytes(&bytes[..equals]);
@@ -139,6 +166,11 @@ fn read<T: Value>(input: &Input<'_>, place: &str, store: impl FnOnce(T)) -> Prob
         }
         Err(message) => vec![Problem::new(place, message)],
     }
+}
+
+/// What is wrong with `text` as a value of this type, if anything is.
+pub(crate) fn check<T: Value>(place: &str, text: impl AsRef<OsStr>) -> Option<Problem> {
+    T::from_text(text.as_ref()).err().map(|message| Problem::new(place, message))
 }
 
 /// A text that must be UTF-8, because everything it could mean is.

@@ -42,14 +42,6 @@ impl Serialize for ByteSize {
     }
 }
 
-impl std::str::FromStr for ByteSize {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        ByteSize::from_text(OsStr::new(text))
-    }
-}
-
 impl Value for ByteSize {
     const EXPECTED: &'static str = "a size like 4096, 512M or 1.5G";
 
