@@ -25,23 +25,29 @@
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 compile_error!("sandlock knows the system calls of x86_64 and aarch64 only");
 
-mod capture;
+mod child;
 mod confine;
 mod error;
 mod host;
+mod launch;
 mod listed;
+mod members;
 mod output;
 pub mod plan;
 pub mod policy;
 mod sandbox;
 mod spawn;
 mod step;
+mod supervisor;
 mod sys;
 pub mod syscall;
 mod text;
 
+pub use child::Child;
 pub use error::{Error, ErrorKind, Problem, Result};
 pub use host::{Host, NEWEST_LANDLOCK_ABI, Notifications};
+pub use launch::{Launch, Stdio};
+pub use members::ProcessInfo;
 pub use output::{Output, Reason, Usage};
 pub use plan::{ChildStep, Enforcement, Environment, Plan, Resource};
 pub use policy::{

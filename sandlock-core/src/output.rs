@@ -1,11 +1,13 @@
 //! How a run ended.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::plan::Enforcement;
 use crate::spawn::RawUsage;
+use crate::supervisor::{Collector, Ended};
 
 /// Why a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -16,8 +18,10 @@ pub enum Reason {
     Exited,
     /// A signal ended it; SIGSYS is a call that the filter kills for.
     Signaled,
-    /// `limits.timeout` was over and the tree was killed.
+    /// Its time was over and the tree was killed.
     Timeout,
+    /// [`Child::kill`](crate::Child::kill) ended the tree.
+    Killed,
 }
 
 /// Resources that the whole tree used.
@@ -35,65 +39,101 @@ pub struct Usage {
     pub peak_memory: Option<u64>,
 }
 
-/// What a run left: how it ended, what it printed, what it used and what was enforced.
+/// What a run left: how it ended, what it printed, what it used and what was enforced. Cheap to
+/// clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Output {
-    pub(crate) status: i32,
-    pub(crate) timed_out: bool,
-    pub(crate) stdout: Vec<u8>,
-    pub(crate) stderr: Vec<u8>,
-    pub(crate) usage: Usage,
-    pub(crate) enforcement: Enforcement,
+pub struct Output(Arc<Parts>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Parts {
+    status: i32,
+    reason: Reason,
+    /// What was kept of descriptors 1 and 2, and how many bytes were not.
+    collected: [(Vec<u8>, u64); 2],
+    usage: Usage,
+    enforcement: Enforcement,
 }
 
 impl Output {
+    pub(crate) fn new(
+        ended: Ended,
+        killed: bool,
+        wall: Duration,
+        enforcement: Enforcement,
+    ) -> Output {
+        let Ended { status, usage, timed_out, streams } = ended;
+        // A program that had ended by itself just then was neither late nor killed.
+        let by_kill = libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGKILL;
+        let reason = match libc::WIFEXITED(status) {
+            true => Reason::Exited,
+            false if timed_out && by_kill => Reason::Timeout,
+            false if killed && by_kill => Reason::Killed,
+            false => Reason::Signaled,
+        };
+        let collected = [streams.stdout, streams.stderr]
+            .map(|one| one.map(Collector::into_collected).unwrap_or_default());
+        Output(Arc::new(Parts {
+            status,
+            reason,
+            collected,
+            usage: Usage::new(wall, usage),
+            enforcement,
+        }))
+    }
+
     /// Whether the program exited with 0, in time.
     pub fn success(&self) -> bool {
         self.code() == Some(0)
     }
 
-    /// The exit code; `None` if a signal or the timeout ended the program.
+    /// The exit code; `None` if a signal, the timeout or a kill ended the program.
     pub fn code(&self) -> Option<i32> {
-        (self.reason() == Reason::Exited).then(|| libc::WEXITSTATUS(self.status))
+        (self.reason() == Reason::Exited).then(|| libc::WEXITSTATUS(self.0.status))
     }
 
-    /// The signal that ended the program, SIGKILL after a timeout.
+    /// The signal that ended the program, SIGKILL after a timeout or a kill.
     pub fn signal(&self) -> Option<i32> {
-        libc::WIFSIGNALED(self.status).then(|| libc::WTERMSIG(self.status))
+        libc::WIFSIGNALED(self.0.status).then(|| libc::WTERMSIG(self.0.status))
     }
 
     /// Why it ended.
     pub fn reason(&self) -> Reason {
-        match (self.timed_out, libc::WIFEXITED(self.status)) {
-            (true, _) => Reason::Timeout,
-            (false, true) => Reason::Exited,
-            (false, false) => Reason::Signaled,
-        }
+        self.0.reason
     }
 
     /// The wait status, as wait(2) has it.
     pub fn status(&self) -> i32 {
-        self.status
+        self.0.status
     }
 
-    /// Everything written to descriptor 1; empty for interactive runs.
+    /// What was written to descriptor 1, up to the limit; empty if it was not captured.
     pub fn stdout(&self) -> &[u8] {
-        &self.stdout
+        &self.0.collected[0].0
     }
 
-    /// Everything written to descriptor 2; empty for interactive runs.
+    /// What was written to descriptor 2, up to the limit; empty if it was not captured.
     pub fn stderr(&self) -> &[u8] {
-        &self.stderr
+        &self.0.collected[1].0
+    }
+
+    /// How many bytes were written to descriptor 1 beyond the limit of capture, and are lost.
+    pub fn stdout_dropped(&self) -> u64 {
+        self.0.collected[0].1
+    }
+
+    /// How many bytes were written to descriptor 2 beyond the limit of capture, and are lost.
+    pub fn stderr_dropped(&self) -> u64 {
+        self.0.collected[1].1
     }
 
     /// What the tree used.
     pub fn usage(&self) -> Usage {
-        self.usage
+        self.0.usage
     }
 
     /// What was enforced, degraded and weakened.
     pub fn enforcement(&self) -> &Enforcement {
-        &self.enforcement
+        &self.0.enforcement
     }
 }
 

@@ -1,23 +1,25 @@
 //! A policy made ready to run programs under it.
 
-use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::OnceLock;
+use std::ffi::OsStr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::capture::{self, Pipe};
-use crate::confine::{self, filter::Program};
-use crate::error::{Error, Result};
+use crate::child::Child;
+use crate::confine::Prepared;
+use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
-use crate::output::{Output, Usage};
+use crate::launch::{Kind, Launch};
+use crate::output::Output;
 use crate::plan::Plan;
 use crate::policy::Policy;
-use crate::spawn::{Command, Launch, Stdio, Tree};
+use crate::spawn::{Command, Session, Start, Surroundings};
+use crate::step::Step;
+use crate::supervisor::{Foreground, Streams, Supervisor};
 use crate::text::errno_of;
 
 /// A policy, checked against this kernel and made ready: ruleset and filter are built once and
-/// serve any number of runs, also at the same time from several threads.
+/// serve any number of runs, also at the same time from several threads. Cheap to clone.
 ///
 /// Granted paths are resolved here, not at each run: a directory that is replaced later is no
 /// longer granted.
@@ -33,13 +35,9 @@ use crate::text::errno_of;
 /// assert_eq!(out.stdout(), b"hello\n");
 /// # Ok::<(), sandlock::Error>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Sandbox {
-    plan: Plan,
-    ruleset: OwnedFd,
-    filter: Program,
-    /// What a captured program reads from, opened for the first one.
-    null: OnceLock<OwnedFd>,
+    prepared: Arc<Prepared>,
 }
 
 impl Sandbox {
@@ -47,53 +45,46 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Policy`](crate::ErrorKind::Policy): settings contradict each other, or a
-    /// granted path is missing. [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported): this
-    /// kernel lacks a protection that the policy demands.
+    /// [`ErrorKind::Policy`]: settings contradict each other, or a granted path is missing.
+    /// [`ErrorKind::Unsupported`]: this kernel lacks a protection that the policy demands.
     pub fn new(policy: Policy) -> Result<Sandbox> {
         let plan = Plan::new(&policy, Host::current())?;
-        let ruleset = confine::ruleset::create(&plan.landlock)?;
-        let filter = confine::filter::compile(&plan.filter)?;
-        Ok(Sandbox { plan, ruleset, filter, null: OnceLock::new() })
+        Ok(Sandbox { prepared: Arc::new(Prepared::new(plan)?) })
     }
 
     /// What is done to confine a program.
     pub fn plan(&self) -> &Plan {
-        &self.plan
+        &self.prepared.plan
     }
 
-    /// Runs `command` and collects what it prints. It reads nothing from descriptor 0, has no
-    /// terminal and leads a session of its own.
-    ///
-    /// A program that ends badly is not an error: the [`Output`] says how it ended. When the
-    /// program ends, whatever it left running is killed.
+    /// Runs a command, or a [`Launch`], to its end, in the calling thread, and collects what it
+    /// prints. A program that ends badly is not an error: the [`Output`] says how it ended. When
+    /// the program ends, whatever it left running is killed.
     ///
     /// # Errors
     ///
-    /// What kept the program from running: [`Command`](crate::ErrorKind::Command),
-    /// [`NotFound`](crate::ErrorKind::NotFound),
-    /// [`CannotExecute`](crate::ErrorKind::CannotExecute), [`Spawn`](crate::ErrorKind::Spawn),
-    /// [`Policy`](crate::ErrorKind::Policy) for a `process.cwd` that is no directory,
-    /// [`Io`](crate::ErrorKind::Io) when this process has no descriptors left or somebody killed
-    /// the program's keeper.
-    pub fn run<I>(&self, command: I) -> Result<Output>
-    where
-        I: IntoIterator,
-        I::Item: AsRef<OsStr>,
-    {
-        let command = self.command(command)?;
-        let mut pipes = [Pipe::new()?, Pipe::new()?];
-        let descriptors = [self.null()?, pipes[0].writer(), pipes[1].writer()].map(Some);
-        let stdio = Stdio { descriptors, interactive: false };
-        let launch = Launch::new(&self.plan, self.ruleset.as_fd(), &self.filter, command, &stdio)?;
-        let mut output = self.carry_out(launch, &mut pipes)?;
-        let [stdout, stderr] = pipes.map(Pipe::into_collected);
-        output.stdout = stdout;
-        output.stderr = stderr;
-        Ok(output)
+    /// What kept the program from running: [`ErrorKind::Command`] (also for a piped stream, which
+    /// nobody would serve), [`ErrorKind::NotFound`], [`ErrorKind::CannotExecute`],
+    /// [`ErrorKind::Spawn`], [`ErrorKind::Policy`] for a `process.cwd` that is no directory,
+    /// [`ErrorKind::Io`] when this process has no descriptors left or somebody killed the
+    /// program's keeper.
+    pub fn run(&self, launch: impl Into<Launch>) -> Result<Output> {
+        let launch = launch.into();
+        if launch.stdio().iter().any(|stdio| matches!(stdio.0, Kind::Piped)) {
+            let message = "nobody serves a piped stream while the caller waits";
+            return Err(Error::new(ErrorKind::Command, message).with_hint("use Sandbox::spawn"));
+        }
+        self.attempt(&launch, |command| {
+            let begun = Instant::now();
+            // The calling thread owns the keeper: nobody else has to wait for the tree, and the
+            // keeper ends it when this thread ends.
+            let ended = self.begin(&launch, command, begun, None)?.until_ended()?;
+            Ok(Output::new(ended, false, begun.elapsed(), self.plan().enforcement.clone()))
+        })
     }
 
-    /// Runs `command` with the caller's own descriptors 0, 1 and 2, in the caller's session.
+    /// Runs a command with the caller's own descriptors 0, 1 and 2, session and terminal:
+    /// [`Launch::interactive`].
     ///
     /// # Errors
     ///
@@ -103,48 +94,145 @@ impl Sandbox {
         I: IntoIterator,
         I::Item: AsRef<OsStr>,
     {
-        let command = self.command(command)?;
-        let stdio = Stdio { descriptors: [None; 3], interactive: true };
-        let launch = Launch::new(&self.plan, self.ruleset.as_fd(), &self.filter, command, &stdio)?;
-        self.carry_out(launch, &mut [])
+        self.run(Launch::new(command).interactive())
     }
 
-    fn null(&self) -> Result<BorrowedFd<'_>> {
-        if let Some(null) = self.null.get() {
-            return Ok(null.as_fd());
-        }
-        let null = File::open("/dev/null")
-            .map_err(|error| Error::io("open(\"/dev/null\")", errno_of(&error)))?;
-        let null = capture::above_stdio(null.into())?;
-        Ok(self.null.get_or_init(|| null).as_fd())
+    /// Starts a command, or a [`Launch`], and returns when it has been executed. A thread of its
+    /// own owns the tree from then on.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Sandbox::run).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sandlock::{Launch, Policy, Sandbox, Stdio};
+    /// use std::io::Read;
+    ///
+    /// let policy = Policy::builder().fs_read("/usr").fs_read_if_exists("/lib").fs_read_if_exists("/lib64").build()?;
+    /// let launch = Launch::new(["echo", "hello"]).stdout(Stdio::piped());
+    /// let child = Sandbox::new(policy)?.spawn(launch)?;
+    /// let mut text = String::new();
+    /// child.stdout().expect("piped").read_to_string(&mut text).expect("text");
+    /// assert_eq!(text, "hello\n");
+    /// assert!(child.wait()?.success());
+    /// # Ok::<(), sandlock::Error>(())
+    /// ```
+    pub fn spawn(&self, launch: impl Into<Launch>) -> Result<Child> {
+        let launch = Arc::new(launch.into());
+        self.attempt(&launch, |command| Child::start(self.clone(), Arc::clone(&launch), command))
     }
 
-    fn command<I>(&self, command: I) -> Result<Command>
+    /// Runs many commands, at most `at_once` at the same time, and returns how each ended, in
+    /// their order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use sandlock::{Policy, Sandbox};
+    /// # let policy = Policy::builder().fs_read("/usr").fs_read_if_exists("/lib").fs_read_if_exists("/lib64").build()?;
+    /// let results = Sandbox::new(policy)?.run_all([["echo", "1"], ["echo", "2"]], 2);
+    /// let printed: Vec<_> = results.into_iter().map(|r| r.unwrap().stdout().to_vec()).collect();
+    /// assert_eq!(printed, [b"1\n", b"2\n"]);
+    /// # Ok::<(), sandlock::Error>(())
+    /// ```
+    pub fn run_all<I>(&self, launches: I, at_once: usize) -> Vec<Result<Output>>
     where
         I: IntoIterator,
-        I::Item: AsRef<OsStr>,
+        I::Item: Into<Launch>,
     {
-        let arguments: Vec<OsString> =
-            command.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
-        let environment = self.plan.environment.apply(std::env::vars_os());
-        Command::new(&arguments, environment, self.plan.cwd())
+        let launches: Vec<_> =
+            launches.into_iter().map(|one| Mutex::new(Some(one.into()))).collect();
+        let results: Vec<_> = launches.iter().map(|_| Mutex::new(None)).collect();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let (Some(launch), Some(result)) = (launches.get(index), results.get(index)) else {
+                    return;
+                };
+                let launch: Option<Launch> = locked(launch).take();
+                *locked(result) = launch.map(|launch| self.run(launch));
+            }
+        };
+        std::thread::scope(|scope| {
+            // The calling thread is one of the workers.
+            for _ in 1..at_once.min(launches.len()) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let lost = || Err(Error::new(ErrorKind::Io, "a thread of this process could not be used"));
+        results.into_iter().map(|result| locked(&result).take().unwrap_or_else(lost)).collect()
     }
 
-    /// Runs in the calling thread: nobody else has to wait for the tree, and the keeper ends it
-    /// when this thread ends.
-    fn carry_out(&self, launch: Launch, pipes: &mut [Pipe]) -> Result<Output> {
-        let start = Instant::now();
-        let deadline = self.plan.timeout.and_then(|timeout| start.checked_add(timeout));
-        let tree = Tree::start(launch)?;
-        let timed_out = capture::wait(&tree, pipes, deadline)?;
-        let (status, usage) = tree.finish(&self.plan)?;
-        Ok(Output {
-            status,
-            timed_out,
-            stdout: Vec::new(),
-            stderr: Vec::new(),
-            usage: Usage::new(start.elapsed(), usage),
-            enforcement: self.plan.enforcement.clone(),
-        })
+    /// Finds the command of `launch` and carries out `attempt` with it. As execvp(3) does, goes on
+    /// to the next one in PATH where one may not be executed.
+    fn attempt<T>(
+        &self,
+        launch: &Launch,
+        mut attempt: impl FnMut(Command) -> Result<T>,
+    ) -> Result<T> {
+        let mut first = None;
+        for skipped in 0.. {
+            let command = match self.command(launch, skipped) {
+                Ok(command) => command,
+                Err(error) => return Err(first.unwrap_or(error)),
+            };
+            match attempt(command) {
+                Err(error) if launch.is_searched() && is_refused(&error) => {
+                    first.get_or_insert(error);
+                }
+                result => return result,
+            }
+        }
+        Err(Error::new(ErrorKind::NotFound, "command not found"))
     }
+
+    fn command(&self, launch: &Launch, skipped: usize) -> Result<Command> {
+        let mut environment = self.plan().environment.apply(std::env::vars_os());
+        for (name, value) in &launch.env {
+            environment.retain(|(other, _)| other != name);
+            environment.push((name.clone(), value.clone()));
+        }
+        let cwd = launch.cwd.as_deref().or(self.plan().cwd());
+        Command::new(&launch.command, environment, cwd, skipped)
+    }
+
+    /// Starts `command`. `announced` is for an owner that wants to hear when it has been executed.
+    pub(crate) fn begin(
+        &self,
+        launch: &Launch,
+        command: Command,
+        begun: Instant,
+        announced: Option<&Arc<AtomicBool>>,
+    ) -> Result<Supervisor> {
+        let (streams, stdio) = Streams::new(launch)?;
+        let foreground = launch.interactive.then(Foreground::of_this_process).flatten();
+        let session = match &foreground {
+            Some(foreground) => Session::Foreground(foreground.descriptor().map_err(|error| {
+                Error::io("fcntl(terminal, F_DUPFD_CLOEXEC)", errno_of(&error))
+            })?),
+            None if launch.interactive => Session::Callers,
+            None => Session::Own,
+        };
+        let surroundings = Surroundings { stdio, session, announced: announced.is_some() };
+        let prepared = Arc::clone(&self.prepared);
+        let start = Start::new(prepared, command, launch.cwd.as_deref(), surroundings)?;
+        let timeout = launch.timeout.or(self.plan().timeout);
+        let deadline = timeout.and_then(|timeout| begun.checked_add(timeout));
+        let paused = announced.cloned().unwrap_or_default();
+        Supervisor::begin(start, streams, deadline, foreground, paused)
+    }
+}
+
+/// Whether a program could not be executed because nothing lets it.
+fn is_refused(error: &Error) -> bool {
+    error.step() == Some(Step::Execute) && error.errno() == Some(libc::EACCES)
+}
+
+/// A lock that no panic can leave something half done behind.
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

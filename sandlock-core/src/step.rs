@@ -38,6 +38,8 @@ listed! {
         Filter = 13,
         /// Executing the program.
         Execute = 14,
+        /// Leading a process group of its own, in the foreground of the caller's terminal.
+        Foreground = 15,
     }
 }
 
@@ -65,6 +67,7 @@ impl fmt::Display for Step {
             Step::Descriptors => "set up the descriptors",
             Step::Filter => "install the seccomp filter",
             Step::Execute => "execute the program",
+            Step::Foreground => "take the terminal's foreground",
         })
     }
 }

@@ -9,7 +9,7 @@ use libc::sock_filter;
 
 use super::report::Report;
 use crate::step::Step;
-use crate::sys::raw::{self, CapabilitySets, Errno};
+use crate::sys::raw::{self, CapabilitySets, Disposition, Errno};
 use crate::sys::{landlock, seccomp};
 
 /// A step with everything it needs, prepared by the owner.
@@ -17,6 +17,7 @@ use crate::sys::{landlock, seccomp};
 pub(crate) enum Action {
     DieWithKeeper,
     NewSession,
+    Foreground { terminal: i32 },
     ResetSignals,
     Limit { resource: u32, value: u64 },
     ChangeDirectory { directory: i32 },
@@ -59,6 +60,7 @@ fn perform(action: &Action, report: &Report) -> Result<(), (Step, Errno)> {
     let (step, result) = match *action {
         Action::DieWithKeeper => (Step::DieWithKeeper, die_with_keeper(report.keeper())),
         Action::NewSession => (Step::NewSession, raw::setsid()),
+        Action::Foreground { terminal } => (Step::Foreground, take_foreground(terminal)),
         Action::ResetSignals => (Step::ResetSignals, reset_signals(report.without_handlers())),
         Action::Limit { resource, value } => (Step::Limit, raw::set_rlimit(resource, value)),
         Action::ChangeDirectory { directory } => (Step::ChangeDirectory, raw::fchdir(directory)),
@@ -75,6 +77,12 @@ fn perform(action: &Action, report: &Report) -> Result<(), (Step, Errno)> {
     result.map_err(|errno| (step, errno))
 }
 
+/// In a group of its own: what the terminal sends must not reach the host.
+fn take_foreground(terminal: i32) -> Result<(), Errno> {
+    raw::lead_group()?;
+    raw::take_foreground(terminal)
+}
+
 /// The signal is not sent for a keeper that was killed before it was asked for.
 fn die_with_keeper(keeper: i32) -> Result<(), Errno> {
     raw::set_parent_death_signal(libc::SIGKILL)?;
@@ -89,7 +97,7 @@ fn reset_signals(without_handlers: bool) -> Result<(), Errno> {
     }
     let handled = if without_handlers { 0 } else { 64 };
     for signal in 1..=handled {
-        if raw::is_handled(signal)? {
+        if raw::disposition(signal)? == Disposition::Handled {
             raw::reset_signal(signal)?;
         }
     }

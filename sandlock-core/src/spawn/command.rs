@@ -25,11 +25,13 @@ pub(crate) struct Command {
 }
 
 impl Command {
-    /// Finds the command of `arguments`, relative to `cwd` and the PATH of `environment`.
+    /// Finds the command of `arguments`, relative to `cwd` and the PATH of `environment`, without
+    /// the first `skipped` of those that are found there.
     pub(crate) fn new(
         arguments: &[OsString],
         environment: Vec<Variable>,
         cwd: Option<&Path>,
+        skipped: usize,
     ) -> Result<Command> {
         let argument = |(index, argument): (usize, &OsString)| {
             text(argument).map_err(|_| match index {
@@ -44,7 +46,7 @@ impl Command {
         };
         // The first one, as getenv(3) has it.
         let search = environment.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value);
-        let path = find(name, search, cwd)?;
+        let path = find(name, search, cwd, skipped)?;
         let path_text = text(path.as_os_str()).map_err(|_| with_nul("PATH", path.as_os_str()))?;
         let envp = environment.into_iter().map(variable).collect::<Result<_>>()?;
         Ok(Command { path, path_text, argv, envp })
@@ -69,8 +71,14 @@ fn variable((mut name, value): Variable) -> Result<CString> {
         .map_err(|_| Error::new(ErrorKind::Command, "a variable of the environment holds a NUL"))
 }
 
-/// The path of `name`: itself if it has a slash, otherwise the first executable one in PATH.
-fn find(name: &OsStr, search: Option<&OsString>, cwd: Option<&Path>) -> Result<PathBuf> {
+/// The path of `name`: itself if it has a slash, otherwise the first executable one in PATH behind
+/// those to skip.
+fn find(
+    name: &OsStr,
+    search: Option<&OsString>,
+    cwd: Option<&Path>,
+    mut skipped: usize,
+) -> Result<PathBuf> {
     let place = |path: &Path| cwd.map_or_else(|| path.to_owned(), |cwd| cwd.join(path));
     if name.as_bytes().contains(&b'/') {
         return match check(&place(Path::new(name))) {
@@ -83,6 +91,7 @@ fn find(name: &OsStr, search: Option<&OsString>, cwd: Option<&Path>) -> Result<P
         let here = if directory.as_os_str().is_empty() { Path::new(".") } else { &directory };
         let candidate = here.join(name);
         match check(&place(&candidate)) {
+            Ok(()) if skipped > 0 => skipped -= 1,
             Ok(()) => return Ok(candidate),
             Err(libc::ENOENT | libc::ENOTDIR) => {}
             Err(errno) => refusal = refusal.or(Some((candidate, errno))),
@@ -128,7 +137,7 @@ mod tests {
 
     fn command(arguments: &[&str]) -> Result<Command> {
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-        Command::new(&arguments, Vec::new(), None)
+        Command::new(&arguments, Vec::new(), None, 0)
     }
 
     fn kind_of(arguments: &[&str]) -> ErrorKind {
@@ -139,7 +148,7 @@ mod tests {
     fn commands_are_found_in_the_path_of_their_environment() {
         assert_eq!(command(&["true"]).unwrap().path, Path::new("/bin/true"));
         let empty = vec![("PATH".into(), "/nonexistent".into())];
-        let error = Command::new(&["true".into()], empty, None).unwrap_err();
+        let error = Command::new(&["true".into()], empty, None, 0).unwrap_err();
         assert_eq!((error.kind(), error.errno()), (ErrorKind::NotFound, Some(libc::ENOENT)));
     }
 
@@ -157,9 +166,9 @@ mod tests {
 
     #[test]
     fn a_relative_command_is_looked_for_in_its_own_directory() {
-        let found = Command::new(&["./true".into()], Vec::new(), Some(Path::new("/bin")));
+        let found = Command::new(&["./true".into()], Vec::new(), Some(Path::new("/bin")), 0);
         assert_eq!(found.unwrap().path, Path::new("./true"));
-        let missing = Command::new(&["./true".into()], Vec::new(), Some(Path::new("/")));
+        let missing = Command::new(&["./true".into()], Vec::new(), Some(Path::new("/")), 0);
         assert_eq!(missing.unwrap_err().kind(), ErrorKind::NotFound);
     }
 }

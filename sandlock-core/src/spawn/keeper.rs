@@ -10,10 +10,12 @@ use super::child::{self, Script};
 use super::report::Report;
 use crate::step::Step;
 use crate::sys::clone::{Stack, clone};
-use crate::sys::raw::{self, Errno, Reaped, signal_bit};
+use crate::sys::raw::{self, Errno, Peeked, signal_bit};
 
 /// Sent by the owner to end the tree, and by the kernel when the owner's thread ends.
 pub(crate) const END: i32 = libc::SIGTERM;
+/// Sent by the owner to let a program go on that stopped.
+pub(crate) const GO_ON: i32 = libc::SIGUSR1;
 
 /// How long to wait for more to kill before looking again, while the tree is being ended. Deaths
 /// wake the keeper earlier.
@@ -25,6 +27,20 @@ pub(crate) struct Orders {
     pub(crate) child_stack: Stack,
     pub(crate) script: *const Script,
     pub(crate) report: *const Report,
+    /// The descriptor that is rung when the program has been executed, and when it stops.
+    pub(crate) bell: Option<i32>,
+    pub(crate) place: Place,
+}
+
+/// Where the program is among sessions and groups.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It leads a session of its own.
+    OwnSession,
+    /// It leads a group of its own in the host's session, with the terminal.
+    OwnGroup,
+    /// It is in the host's group.
+    HostsGroup,
 }
 
 /// The keeper's entry, with every signal blocked; `orders` is an [`Orders`].
@@ -43,20 +59,8 @@ pub(crate) extern "C" fn run(orders: *mut c_void) -> ! {
         raw::exit(0);
     }
     report.set_keeper(raw::getpid());
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES | libc::SIGCHLD;
-    // SAFETY: the stack is the child's alone, and the owner keeps all it reaches alive. With
-    // CLONE_VFORK this task goes on when the child has executed its program or ended.
-    let started = unsafe {
-        clone(
-            flags,
-            orders.child_stack,
-            std::ptr::null_mut(),
-            child::run,
-            orders.script.cast_mut().cast(),
-        )
-    };
-    match started {
-        Ok(program) => tend(program, report),
+    match start_child(orders, report) {
+        Ok(program) => Keeper { program, orders, report }.tend(),
         Err(errno) => report.fail(Step::Child, errno),
     }
     raw::exit(0)
@@ -70,50 +74,135 @@ fn become_reaper() -> Result<(), Errno> {
     raw::set_parent_death_signal(END)
 }
 
-/// Reaps until no descendant is left.
-fn tend(program: i32, report: &Report) {
-    if let Ok(peak) = raw::own_peak() {
-        report.set_shared_peak(peak);
+/// Comes back when the child has executed its program or ended (CLONE_VFORK).
+fn start_child(orders: &Orders, report: &Report) -> Result<i32, Errno> {
+    let mut flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES | libc::SIGCHLD;
+    if orders.bell.is_some() {
+        // Who hears of the program may want to signal it.
+        flags |= libc::CLONE_PIDFD;
     }
-    leave_the_host();
-    let mut is_asked = false;
-    while reap(program, report) {
-        let ending = is_asked || report.failure().is_some() || report.status().is_some();
-        if ending && kill_children().is_err() && report.status().is_none() {
-            // Without the list, at least the program itself: it has not been reaped yet.
-            raw::kill_child(program);
+    let argument = orders.script.cast_mut().cast();
+    // SAFETY: the stack is the child's alone, and the owner keeps all it reaches alive.
+    unsafe { clone(flags, orders.child_stack, report.program_fd_slot(), child::run, argument) }
+}
+
+/// A keeper with a program.
+struct Keeper<'a> {
+    program: i32,
+    orders: &'a Orders,
+    report: &'a Report,
+}
+
+impl Keeper<'_> {
+    /// Reaps until no descendant is left.
+    fn tend(&self) {
+        self.report.set_program(self.program);
+        self.ring();
+        if let Ok(peak) = raw::own_peak() {
+            self.report.set_shared_peak(peak);
         }
-        let timeout = ending.then_some(LOOK_AGAIN);
-        let signals = signal_bit(libc::SIGCHLD) | signal_bit(END);
-        is_asked |= raw::take_signal(signals, timeout) == Some(END);
+        self.leave_the_host();
+        let mut is_asked = false;
+        while self.reap() {
+            let ending = is_asked || self.report.failure().is_some() || self.has_ended();
+            if ending {
+                self.kill();
+            }
+            let timeout = ending.then_some(LOOK_AGAIN);
+            let signals = signal_bit(libc::SIGCHLD) | signal_bit(END) | signal_bit(GO_ON);
+            match raw::take_signal(signals, timeout) {
+                Some(END) => is_asked = true,
+                Some(GO_ON) => self.signal_group(libc::SIGCONT),
+                _ => {}
+            }
+        }
+        // SAFETY: all zeros is a valid rusage.
+        let mut usage = unsafe { std::mem::zeroed() };
+        if raw::children_usage(&mut usage).is_ok() {
+            self.report.set_usage(&usage);
+        }
     }
-    // SAFETY: all zeros is a valid rusage.
-    let mut usage = unsafe { std::mem::zeroed() };
-    if raw::children_usage(&mut usage).is_ok() {
-        report.set_usage(&usage);
+
+    fn has_ended(&self) -> bool {
+        self.report.status().is_some()
     }
-}
 
-/// Lets go of the host's descriptors, session and directory. A failure keeps something of the host
-/// in use for the length of the run, and changes nothing else.
-fn leave_the_host() {
-    let _kept = [raw::own_descriptors(0, false), raw::setsid(), raw::chdir(c"/")];
-}
+    fn ring(&self) {
+        if let Some(bell) = self.orders.bell {
+            raw::ring(bell);
+        }
+    }
 
-/// Reaps all that has ended, and returns whether anything is left.
-fn reap(program: i32, report: &Report) -> bool {
-    loop {
-        match raw::reap_any() {
-            Reaped::Child(pid, status) if pid == program => report.set_status(status),
-            Reaped::Child(..) => {}
-            Reaped::NoneEnded => return true,
-            Reaped::NoChildren => return false,
+    /// Lets go of the host's descriptors, session or group, and directory. A failure keeps
+    /// something of the host in use for the length of the run, and changes nothing else.
+    fn leave_the_host(&self) {
+        let _kept = match self.orders.bell {
+            Some(bell) => raw::own_descriptors_but(bell.cast_unsigned()),
+            None => raw::own_descriptors(0, false),
+        };
+        let _kept = match self.orders.place {
+            Place::OwnSession => raw::setsid(),
+            // A parent in another session would make the program's group an orphaned one, which
+            // terminals do not stop.
+            Place::OwnGroup | Place::HostsGroup => raw::lead_group(),
+        };
+        let _kept = raw::chdir(c"/");
+    }
+
+    /// Reaps all that has ended, and returns whether anything is left.
+    fn reap(&self) -> bool {
+        loop {
+            match raw::peek_any() {
+                Peeked::Ended(pid) => self.reap_one(pid),
+                Peeked::Stopped(pid) => self.note_stop(pid),
+                Peeked::Nothing => return true,
+                Peeked::NoChildren => return false,
+            }
+        }
+    }
+
+    fn reap_one(&self, pid: i32) {
+        if pid == self.program {
+            // While it is not reaped, its id cannot be another group's.
+            self.signal_group(libc::SIGKILL);
+        }
+        if let Some(status) = raw::reap(pid)
+            && pid == self.program
+        {
+            self.report.set_status(status);
+        }
+    }
+
+    /// Takes note of a stop, which is told once.
+    fn note_stop(&self, pid: i32) {
+        if let Some(signal) = raw::take_stop(pid)
+            && pid == self.program
+        {
+            self.report.set_stop(signal);
+            self.ring();
+        }
+    }
+
+    /// Signals the group of a program that leads one and has not been reaped: all of it at once,
+    /// also what forks in that moment.
+    fn signal_group(&self, signal: i32) {
+        if self.orders.place != Place::HostsGroup && !self.has_ended() {
+            raw::kill_group(self.program, signal);
+        }
+    }
+
+    /// Kills the program's group, then every child. Grandchildren become children as their parents
+    /// die, and their turn comes with the next look. A child is not reaped in between, so its id
+    /// cannot mean anybody else.
+    fn kill(&self) {
+        self.signal_group(libc::SIGKILL);
+        if kill_children().is_err() && !self.has_ended() {
+            // Without the list, at least the program itself.
+            raw::kill_child(self.program);
         }
     }
 }
 
-/// Kills every child. Grandchildren become children as their parents die, and their turn comes
-/// with the next look. A child is not reaped in between, so its id cannot mean anybody else.
 fn kill_children() -> Result<(), Errno> {
     let list = raw::open(c"/proc/thread-self/children")?;
     let mut buffer = [0u8; 4096];

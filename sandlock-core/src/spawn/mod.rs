@@ -5,11 +5,11 @@ mod command;
 mod diagnose;
 mod interpreter;
 mod keeper;
-mod launch;
 mod report;
+mod start;
 mod tree;
 
 pub(crate) use command::Command;
-pub(crate) use launch::{Launch, Stdio};
 pub(crate) use report::RawUsage;
-pub(crate) use tree::Tree;
+pub(crate) use start::{Session, Source, Start, Surroundings};
+pub(crate) use tree::{Running, Tree};

@@ -14,6 +14,11 @@ pub(crate) struct Report {
     errno: AtomicI32,
     status: AtomicI32,
     keeper: AtomicI32,
+    program: AtomicI32,
+    /// The program's pidfd in the host's table; -1 where there is none.
+    program_fd: AtomicI32,
+    /// The signal that stopped the program; 0 where none has.
+    stop: AtomicI32,
     without_handlers: AtomicBool,
     /// User time, system time (microseconds), peak memory (KiB).
     usage: [AtomicI64; 3],
@@ -36,6 +41,9 @@ impl Report {
             errno: AtomicI32::new(0),
             status: AtomicI32::new(NO_STATUS),
             keeper: AtomicI32::new(0),
+            program: AtomicI32::new(0),
+            program_fd: AtomicI32::new(-1),
+            stop: AtomicI32::new(0),
             without_handlers: AtomicBool::new(false),
             usage: [const { AtomicI64::new(0) }; 3],
             shared_peak: AtomicI64::new(i64::MAX),
@@ -69,6 +77,34 @@ impl Report {
     /// The process id of the keeper, once there is a child.
     pub(crate) fn keeper(&self) -> i32 {
         self.keeper.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_program(&self, pid: i32) {
+        self.program.store(pid, Ordering::Release);
+    }
+
+    /// The process id of the program; `None` before it has been executed, or has failed to be.
+    pub(crate) fn program(&self) -> Option<i32> {
+        Some(self.program.load(Ordering::Acquire)).filter(|pid| *pid != 0)
+    }
+
+    /// Where the kernel writes the program's pidfd.
+    pub(crate) fn program_fd_slot(&self) -> *mut i32 {
+        self.program_fd.as_ptr()
+    }
+
+    /// The program's pidfd, once.
+    pub(crate) fn take_program_fd(&self) -> Option<i32> {
+        Some(self.program_fd.swap(-1, Ordering::AcqRel)).filter(|fd| *fd >= 0)
+    }
+
+    pub(crate) fn set_stop(&self, signal: i32) {
+        self.stop.store(signal, Ordering::Release);
+    }
+
+    /// The signal that has stopped the program, once.
+    pub(crate) fn take_stop(&self) -> Option<i32> {
+        Some(self.stop.swap(0, Ordering::AcqRel)).filter(|signal| *signal != 0)
     }
 
     pub(crate) fn set_status(&self, status: i32) {

@@ -9,11 +9,10 @@ use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 
 use super::diagnose;
-use super::keeper::{self, Orders};
-use super::launch::Launch;
+use super::keeper::{self, Orders, Place};
 use super::report::{RawUsage, Report};
+use super::start::{Session, Source, Start};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::Plan;
 use crate::step::Step;
 use crate::sys::clone::{clone, clone_without_handlers};
 use crate::sys::raw;
@@ -32,34 +31,96 @@ pub(crate) struct Tree {
 
 /// What keeper and child use until they have ended.
 struct Used {
-    launch: Launch,
+    start: Start,
     _orders: Box<Orders>,
     stacks: StackPair,
 }
 
+/// The program of a tree, once it has been executed.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) program: i32,
+    pub(crate) program_fd: OwnedFd,
+    pub(crate) keeper: i32,
+    pub(crate) keeper_fd: OwnedFd,
+}
+
 impl Tree {
-    /// Carries out `launch`. The program may not have been executed yet when this returns.
-    pub(crate) fn start(launch: Launch) -> Result<Tree> {
+    /// Carries out `start`. The program may not have been executed yet when this returns.
+    pub(crate) fn start(start: Start) -> Result<Tree> {
         let stacks = StackPair::take()?;
         let orders = Box::new(Orders {
             host: std::process::id().cast_signed(),
             child_stack: stacks.second(),
-            script: &raw const *launch.script,
-            report: &raw const *launch.report,
+            script: &raw const *start.script,
+            report: &raw const *start.report,
+            bell: start.bell.as_ref().map(AsRawFd::as_raw_fd),
+            place: match start.surroundings.session {
+                Session::Own => Place::OwnSession,
+                Session::Foreground(_) => Place::OwnGroup,
+                Session::Callers => Place::HostsGroup,
+            },
         });
-        let keeper = start_keeper(&stacks, &orders, &launch.report)
+        let keeper = start_keeper(&stacks, &orders, &start.report)
             .map_err(|errno| Error::step_failed(Step::Keeper, errno))?;
         Ok(Tree {
             keeper,
             ended: false,
-            used: ManuallyDrop::new(Used { launch, _orders: orders, stacks }),
+            used: ManuallyDrop::new(Used { start, _orders: orders, stacks }),
             _owner: std::marker::PhantomData,
         })
+    }
+
+    fn report(&self) -> &Report {
+        &self.used.start.report
     }
 
     /// Becomes readable when the whole tree has ended.
     pub(crate) fn ended(&self) -> BorrowedFd<'_> {
         self.keeper.as_fd()
+    }
+
+    /// Becomes readable when the program has been executed, and when it has stopped; only where
+    /// the start asked for that.
+    pub(crate) fn bell(&self) -> Option<BorrowedFd<'_>> {
+        self.used.start.bell.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Whether the program has been executed.
+    pub(crate) fn is_executed(&self) -> bool {
+        self.report().program().is_some() && self.report().failure().is_none()
+    }
+
+    /// The process id of the program, once it has been started.
+    pub(crate) fn program(&self) -> Option<i32> {
+        self.report().program()
+    }
+
+    /// The program that the bell was rung for, once.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] when this process has no descriptors left.
+    pub(crate) fn take_running(&self) -> Result<Option<Running>> {
+        let Some(fd) = self.report().take_program_fd() else { return Ok(None) };
+        // SAFETY: the kernel has put this descriptor into our table, for us alone.
+        let program_fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        let Some(program) = self.report().program() else { return Ok(None) };
+        let keeper_fd = self.keeper.try_clone().map_err(|error| {
+            Error::io("fcntl(keeper, F_DUPFD_CLOEXEC)", crate::text::errno_of(&error))
+        })?;
+        Ok(Some(Running { program, program_fd, keeper: self.report().keeper(), keeper_fd }))
+    }
+
+    /// The signal that has stopped the program, once.
+    pub(crate) fn take_stop(&self) -> Option<i32> {
+        self.report().take_stop()
+    }
+
+    /// Closes our side of the program's descriptors, which it has its own copies of since it was
+    /// executed: readers of its output learn its end.
+    pub(crate) fn let_go_of_stdio(&mut self) {
+        self.used.start.surroundings.stdio = [const { Source::Callers }; 3];
     }
 
     /// Asks the keeper to end the tree; [`ended`](Tree::ended) says when that is done.
@@ -68,11 +129,16 @@ impl Tree {
     ///
     /// [`ErrorKind::Io`] when this process may not signal, by a filter of its own.
     pub(crate) fn end(&self) -> Result<()> {
-        match raw::signal_pidfd(self.keeper.as_raw_fd(), keeper::END) {
-            // A keeper that has ended has done what it is asked for.
-            Ok(()) | Err(libc::ESRCH) => Ok(()),
-            Err(errno) => Err(Error::io("pidfd_send_signal(keeper, SIGTERM)", errno)),
-        }
+        signal_keeper(self.keeper.as_fd(), keeper::END)
+    }
+
+    /// Lets a program that stopped go on, with its group.
+    ///
+    /// # Errors
+    ///
+    /// As [`end`](Tree::end).
+    pub(crate) fn go_on(&self) -> Result<()> {
+        signal_keeper(self.keeper.as_fd(), keeper::GO_ON)
     }
 
     /// Waits for the end of the tree and says how it went.
@@ -80,11 +146,11 @@ impl Tree {
     /// # Errors
     ///
     /// What kept the program from being executed; [`ErrorKind::Io`] if the keeper was killed.
-    pub(crate) fn finish(mut self, plan: &Plan) -> Result<(i32, RawUsage)> {
+    pub(crate) fn finish(mut self) -> Result<(i32, RawUsage)> {
         self.reap();
-        let Launch { report, command, .. } = &self.used.launch;
+        let Start { report, command, prepared, .. } = &self.used.start;
         if let Some((step, errno)) = report.failure() {
-            return Err(diagnose::failed_start(step, errno, command, plan));
+            return Err(diagnose::failed_start(step, errno, command, &prepared.plan));
         }
         let Some(status) = report.status() else {
             return Err(Error::new(ErrorKind::Io, "the keeper of the program was killed"));
@@ -111,13 +177,35 @@ impl Drop for Tree {
             self.end().ok();
             self.reap();
         }
+        if let Some(fd) = self.report().take_program_fd() {
+            // SAFETY: the kernel has put this descriptor into our table, and nobody took it.
+            drop(unsafe { OwnedFd::from_raw_fd(fd) });
+        }
         // A keeper that was killed may have left a child that still uses it all for a moment.
-        let report = &self.used.launch.report;
-        if report.status().is_some() || report.failure().is_some() {
+        if self.report().status().is_some() || self.report().failure().is_some() {
             // SAFETY: keeper and child have ended, and nothing comes after a drop.
             let used = unsafe { ManuallyDrop::take(&mut self.used) };
             used.stacks.give_back();
         }
+    }
+}
+
+impl Running {
+    /// Asks the keeper to end the tree.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tree::end`].
+    pub(crate) fn end(&self) -> Result<()> {
+        signal_keeper(self.keeper_fd.as_fd(), keeper::END)
+    }
+}
+
+/// A keeper that has ended has done what it is asked for.
+fn signal_keeper(keeper: BorrowedFd<'_>, signal: i32) -> Result<()> {
+    match raw::signal_pidfd(keeper.as_raw_fd(), signal) {
+        Ok(()) | Err(libc::ESRCH) => Ok(()),
+        Err(errno) => Err(Error::io(format!("pidfd_send_signal(keeper, {signal})"), errno)),
     }
 }
 

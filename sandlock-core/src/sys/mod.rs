@@ -2,6 +2,7 @@
 //! only place where `unsafe` is allowed; nothing here knows a policy.
 
 pub(crate) mod clone;
+pub(crate) mod descriptor;
 pub(crate) mod landlock;
 pub(crate) mod raw;
 pub(crate) mod seccomp;

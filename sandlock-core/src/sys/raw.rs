@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::c_char;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::time::Duration;
 
 use syscalls::{Sysno, raw_syscall};
@@ -102,6 +103,21 @@ pub(crate) fn setsid() -> Result<(), Errno> {
     check(unsafe { raw_syscall!(Sysno::setsid) }).map(drop)
 }
 
+/// setpgid(2): makes the caller the leader of a process group of its own.
+pub(crate) fn lead_group() -> Result<(), Errno> {
+    // SAFETY: the call takes two numbers.
+    check(unsafe { raw_syscall!(Sysno::setpgid, 0, 0) }).map(drop)
+}
+
+/// ioctl(2) TIOCSPGRP: makes the caller's group, which it leads, the foreground group of
+/// `terminal`. SIGTTOU must be blocked.
+pub(crate) fn take_foreground(terminal: i32) -> Result<(), Errno> {
+    let group = getpid();
+    // SAFETY: the kernel reads one int.
+    check(unsafe { raw_syscall!(Sysno::ioctl, terminal, libc::TIOCSPGRP, &raw const group) })
+        .map(drop)
+}
+
 /// chdir(2).
 pub(crate) fn chdir(path: &std::ffi::CStr) -> Result<(), Errno> {
     // SAFETY: the path is NUL-terminated.
@@ -128,6 +144,16 @@ pub(crate) fn own_descriptors(first: u32, on_exec: bool) -> Result<(), Errno> {
     check(unsafe { raw_syscall!(Sysno::close_range, first, u32::MAX, flags) }).map(drop)
 }
 
+/// As [`own_descriptors`] with everything closed but `kept`.
+pub(crate) fn own_descriptors_but(kept: u32) -> Result<(), Errno> {
+    own_descriptors(kept + 1, false)?;
+    if kept > 0 {
+        // SAFETY: the table is the caller's own by now.
+        check(unsafe { raw_syscall!(Sysno::close_range, 0u32, kept - 1, 0) })?;
+    }
+    Ok(())
+}
+
 /// prlimit64(2) on the calling process: both limits become `value`.
 pub(crate) fn set_rlimit(resource: u32, value: u64) -> Result<(), Errno> {
     let limit = [value, value];
@@ -141,14 +167,26 @@ const SIGSET_SIZE: usize = 8;
 /// The kernel's `struct sigaction`; the restorer is missing on arm64, where the last word is unused.
 type KernelSigaction = [usize; 4];
 
-/// rt_sigaction(2), asking whether the caller has a handler for `signal`.
-pub(crate) fn is_handled(signal: i32) -> Result<bool, Errno> {
+/// What a process does about a signal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Disposition {
+    Default,
+    Ignored,
+    Handled,
+}
+
+/// rt_sigaction(2), asking.
+pub(crate) fn disposition(signal: i32) -> Result<Disposition, Errno> {
     let mut action: KernelSigaction = [0; 4];
     // SAFETY: the kernel writes at most four words.
     check(unsafe {
         raw_syscall!(Sysno::rt_sigaction, signal, 0usize, action.as_mut_ptr(), SIGSET_SIZE)
     })?;
-    Ok(!matches!(action[0], libc::SIG_DFL | libc::SIG_IGN))
+    Ok(match action[0] {
+        libc::SIG_DFL => Disposition::Default,
+        libc::SIG_IGN => Disposition::Ignored,
+        _ => Disposition::Handled,
+    })
 }
 
 /// rt_sigaction(2) to SIG_DFL.
@@ -194,29 +232,54 @@ pub(crate) fn take_signal(set: u64, timeout: Option<Duration>) -> Option<i32> {
     check(answer).ok().and_then(|signal| i32::try_from(signal).ok())
 }
 
-/// What wait4(2) says about the caller's children.
-pub(crate) enum Reaped {
-    /// This child ended, with this status.
-    Child(i32, i32),
-    /// There are children, and none has ended.
-    NoneEnded,
+/// What waitid(2) says about the caller's children.
+pub(crate) enum Peeked {
+    /// This one has ended and can be reaped.
+    Ended(i32),
+    /// This one has stopped, which has not been taken note of.
+    Stopped(i32),
+    /// There are children, and none has ended or stopped.
+    Nothing,
     /// There are no children.
     NoChildren,
 }
 
-/// wait4(2) for any child, without waiting.
-pub(crate) fn reap_any() -> Reaped {
+/// waitid(2) for any child, without waiting and without reaping.
+pub(crate) fn peek_any() -> Peeked {
+    const P_ALL: u32 = 0;
+    // SAFETY: all zeros is a valid siginfo.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let flags = libc::WEXITED | libc::WSTOPPED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+    // SAFETY: the kernel writes one `siginfo_t`.
+    let answer = unsafe { raw_syscall!(Sysno::waitid, P_ALL, 0, &raw mut info, flags, 0usize) };
+    match check(answer) {
+        Err(libc::EINTR) => Peeked::Nothing,
+        Err(_) => Peeked::NoChildren,
+        // SAFETY: what waitid(2) fills in has a process id, which is 0 where it found nobody.
+        Ok(_) => match (unsafe { info.si_pid() }, info.si_code) {
+            (0, _) => Peeked::Nothing,
+            (pid, libc::CLD_STOPPED | libc::CLD_TRAPPED) => Peeked::Stopped(pid),
+            (pid, _) => Peeked::Ended(pid),
+        },
+    }
+}
+
+/// wait4(2) for a child that has ended: its status.
+pub(crate) fn reap(pid: i32) -> Option<i32> {
+    wait(pid, libc::WNOHANG | libc::__WALL)
+}
+
+/// wait4(2) for a child that has stopped: by which signal.
+pub(crate) fn take_stop(pid: i32) -> Option<i32> {
+    let status = wait(pid, libc::WNOHANG | libc::WUNTRACED | libc::__WALL)?;
+    libc::WIFSTOPPED(status).then(|| libc::WSTOPSIG(status))
+}
+
+fn wait(pid: i32, flags: i32) -> Option<i32> {
     let mut status = 0i32;
     // SAFETY: the kernel writes one int.
-    let answer = unsafe {
-        raw_syscall!(Sysno::wait4, -1i32, &raw mut status, libc::WNOHANG | libc::__WALL, 0usize)
-    };
-    match check(answer) {
-        Ok(0) => Reaped::NoneEnded,
-        Ok(pid) => Reaped::Child(pid as i32, status),
-        Err(libc::EINTR) => Reaped::NoneEnded,
-        Err(_) => Reaped::NoChildren,
-    }
+    let answer = unsafe { raw_syscall!(Sysno::wait4, pid, &raw mut status, flags, 0usize) };
+    (check(answer) == Ok(pid.cast_unsigned() as usize)).then_some(status)
 }
 
 /// kill(2) with SIGKILL. `pid` is a child that the caller has not reaped; the signal is lost only
@@ -224,6 +287,19 @@ pub(crate) fn reap_any() -> Reaped {
 pub(crate) fn kill_child(pid: i32) {
     // SAFETY: the call takes two numbers.
     unsafe { raw_syscall!(Sysno::kill, pid, libc::SIGKILL) };
+}
+
+/// kill(2) of the group that `leader` leads, which the caller has not reaped.
+pub(crate) fn kill_group(leader: i32, signal: i32) {
+    // SAFETY: the call takes two numbers.
+    unsafe { raw_syscall!(Sysno::kill, -leader, signal) };
+}
+
+/// write(2) of a count of one to an event descriptor.
+pub(crate) fn ring(bell: i32) {
+    let one = 1u64;
+    // SAFETY: the kernel reads eight bytes.
+    unsafe { raw_syscall!(Sysno::write, bell, &raw const one, size_of::<u64>()) };
 }
 
 /// getrusage(2) of all reaped children.
@@ -276,6 +352,14 @@ pub(crate) fn exit(status: i32) -> ! {
     unsafe {
         std::arch::asm!("brk #1", options(noreturn))
     }
+}
+
+/// pidfd_open(2); `None` for a process that is not there.
+pub(crate) fn pidfd_open(pid: i32) -> Option<OwnedFd> {
+    // SAFETY: the call takes two numbers.
+    let fd = check(unsafe { raw_syscall!(Sysno::pidfd_open, pid, 0) }).ok()?;
+    // SAFETY: the kernel has just returned this descriptor; nobody else knows it.
+    Some(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }
 
 /// pidfd_send_signal(2).

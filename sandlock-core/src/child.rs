@@ -1,0 +1,323 @@
+//! A program under way.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::process::{ChildStderr, ChildStdin, ChildStdout};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{SigSet, SigmaskHow};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::launch::Launch;
+use crate::members::{self, ProcessInfo};
+use crate::output::{Output, Usage};
+use crate::sandbox::Sandbox;
+use crate::spawn::{Command, Running};
+use crate::sys::raw;
+use crate::text::errno_of;
+
+/// A running program and everything it started.
+///
+/// A thread of its own serves it until nothing of the tree is left. Every method can be called
+/// from any thread, also at the same time, and as often as one likes: what comes too late changes
+/// nothing. Dropping it ends the tree and waits until it is gone, except in a process that was
+/// forked from the one that started it.
+///
+/// The tree also ends when this process ends, in whatever way, or executes another program; not
+/// when the thread ends that started it.
+#[derive(Debug)]
+pub struct Child {
+    shared: Arc<Shared>,
+    running: Running,
+    begun: Instant,
+    owner: u32,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    piped: Mutex<[Option<OwnedFd>; 3]>,
+}
+
+/// What the thread that serves the program has in common with its [`Child`].
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    killed: AtomicBool,
+    paused: Arc<AtomicBool>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The program that has been executed and our ends of its pipes, until the caller has them.
+    started: Option<(Running, [Option<OwnedFd>; 3])>,
+    ended: Option<Result<Output>>,
+}
+
+/// Room for the frames of a builds without optimisation; memory is used as far as it is touched.
+const STACK: usize = 256 << 10;
+
+impl Child {
+    pub(crate) fn start(sandbox: Sandbox, launch: Arc<Launch>, command: Command) -> Result<Child> {
+        let shared = Arc::new(Shared::default());
+        let begun = Instant::now();
+        let theirs = Arc::clone(&shared);
+        let serve = move || {
+            let outcome = Outcome { shared: &theirs };
+            let ended = serve(&theirs, &sandbox, &launch, command, begun);
+            outcome.settle(ended);
+        };
+        let thread = spawn_deaf(serve)?;
+        let started = shared.wait_for(None, |state| match state.started.take() {
+            Some(started) => Some(Ok(started)),
+            None => state.ended.clone().map(|ended| Err(ended.err())),
+        });
+        let (running, piped) = match started {
+            Some(Ok(started)) => started,
+            failed => {
+                join(thread);
+                return Err(failed.and_then(|failed| failed.err().flatten()).unwrap_or_else(never));
+            }
+        };
+        Ok(Child {
+            shared,
+            running,
+            begun,
+            owner: std::process::id(),
+            thread: Mutex::new(Some(thread)),
+            piped: Mutex::new(piped),
+        })
+    }
+
+    /// The process id of the program, which means somebody else when it has ended.
+    pub fn id(&self) -> u32 {
+        self.running.program.unsigned_abs()
+    }
+
+    /// Our end of a piped descriptor 0, once; `None` if it was not piped.
+    pub fn stdin(&self) -> Option<ChildStdin> {
+        locked(&self.piped)[0].take().map(ChildStdin::from)
+    }
+
+    /// Our end of a piped descriptor 1, once; `None` if it was not piped.
+    pub fn stdout(&self) -> Option<ChildStdout> {
+        locked(&self.piped)[1].take().map(ChildStdout::from)
+    }
+
+    /// Our end of a piped descriptor 2, once; `None` if it was not piped.
+    pub fn stderr(&self) -> Option<ChildStderr> {
+        locked(&self.piped)[2].take().map(ChildStderr::from)
+    }
+
+    /// Waits until nothing of the tree is left. A piped descriptor 0 that nobody took is closed
+    /// first, so that a program that reads it to its end does not wait for ever. What came out of
+    /// piped outputs must be read meanwhile, or the program waits for room.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] if somebody killed the program's keeper, or the thread that serves it
+    /// failed; the tree has ended then too.
+    pub fn wait(&self) -> Result<Output> {
+        drop(self.stdin());
+        self.ended(None).unwrap_or_else(|| Err(never()))
+    }
+
+    /// Waits until nothing of the tree is left, or for this long; `None` if it is still there.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Child::wait).
+    pub fn wait_timeout(&self, limit: Duration) -> Result<Option<Output>> {
+        drop(self.stdin());
+        self.ended(Instant::now().checked_add(limit)).transpose()
+    }
+
+    /// How it ended; `None` if something of the tree is still there.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Child::wait).
+    pub fn try_wait(&self) -> Result<Option<Output>> {
+        self.ended(Some(Instant::now())).transpose()
+    }
+
+    /// Kills the whole tree, also what left the program's session and group, and what is stopped;
+    /// [`wait`](Child::wait) says when it is gone, and how.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] when this process may not signal, by a filter of its own.
+    pub fn kill(&self) -> Result<()> {
+        self.shared.killed.store(true, Ordering::Release);
+        self.running.end()
+    }
+
+    /// Sends a signal to the program itself. One that has ended gets none.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] for a number that is no signal, and when this process may not signal.
+    pub fn signal(&self, signal: i32) -> Result<()> {
+        match raw::signal_pidfd(self.running.program_fd.as_raw_fd(), signal) {
+            Ok(()) | Err(libc::ESRCH) => Ok(()),
+            Err(errno) => Err(Error::io(format!("pidfd_send_signal(program, {signal})"), errno)),
+        }
+    }
+
+    /// Stops every process of the tree (SIGSTOP), also in new sessions and groups, and returns when
+    /// all have stopped. Time goes on: the policy's timeout still ends a paused tree.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] when a process could not be stopped.
+    pub fn pause(&self) -> Result<()> {
+        self.shared.paused.store(true, Ordering::Release);
+        members::pause(&self.running)
+    }
+
+    /// Lets every process of the tree go on (SIGCONT).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] when a process could not be signalled.
+    pub fn resume(&self) -> Result<()> {
+        let resumed = members::resume(&self.running);
+        self.shared.paused.store(false, Ordering::Release);
+        resumed
+    }
+
+    /// Every process of the tree at this moment, parents before their children; empty when it has
+    /// ended.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] where /proc cannot be read.
+    pub fn processes(&self) -> Result<Vec<ProcessInfo>> {
+        members::list(&self.running)
+    }
+
+    /// What the tree has used so far, to a hundredth of a second. [`Output::usage`] is exact.
+    ///
+    /// # Errors
+    ///
+    /// As [`processes`](Child::processes).
+    pub fn usage(&self) -> Result<Usage> {
+        match self.try_wait()? {
+            Some(output) => Ok(output.usage()),
+            None => members::usage(&self.running, self.begun.elapsed()),
+        }
+    }
+
+    /// How it ended, if it does before `deadline`. The thread has ended then too.
+    fn ended(&self, deadline: Option<Instant>) -> Option<Result<Output>> {
+        let ended = self.shared.wait_for(deadline, |state| state.ended.clone())?;
+        if let Some(thread) = locked(&self.thread).take() {
+            join(thread);
+        }
+        Some(ended)
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // The tree belongs to the process that started it.
+        if std::process::id() != self.owner {
+            std::mem::forget(locked(&self.thread).take());
+            return;
+        }
+        // Where it may not be ended it is waited for, like every tree.
+        self.kill().ok();
+        drop(self.stdin());
+        drop(self.ended(None));
+    }
+}
+
+/// Runs `action` in a thread that no signal of the host interrupts.
+fn spawn_deaf(action: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK);
+    let builder = std::thread::Builder::new().name("sandlock".to_owned()).stack_size(STACK);
+    let thread = builder.spawn(action);
+    if let Ok(mask) = mask {
+        mask.thread_set_mask()
+            .map_err(|errno| Error::io("pthread_sigmask(SIG_SETMASK)", errno as i32))?;
+    }
+    thread.map_err(|error| Error::io("clone(thread)", errno_of(&error)))
+}
+
+/// The work of the thread: starts the program, says so, and serves it to its end.
+fn serve(
+    shared: &Shared,
+    sandbox: &Sandbox,
+    launch: &Launch,
+    command: Command,
+    begun: Instant,
+) -> Result<Output> {
+    let mut supervisor = sandbox.begin(launch, command, begun, Some(&shared.paused))?;
+    if let Some(running) = supervisor.until_executed()? {
+        let piped = supervisor.take_piped();
+        shared.change(|state| state.started = Some((running, piped)));
+    }
+    let ended = supervisor.until_ended()?;
+    let killed = shared.killed.load(Ordering::Acquire);
+    Ok(Output::new(ended, killed, begun.elapsed(), sandbox.plan().enforcement.clone()))
+}
+
+/// Makes sure that whoever waits hears of an end, also of one by a panic.
+struct Outcome<'a> {
+    shared: &'a Shared,
+}
+
+impl Outcome<'_> {
+    fn settle(self, ended: Result<Output>) {
+        self.shared.change(|state| state.ended = Some(ended));
+    }
+}
+
+impl Drop for Outcome<'_> {
+    fn drop(&mut self) {
+        let message = "the thread that served the program panicked; the tree has ended";
+        let panicked = || Err(Error::new(ErrorKind::Io, message));
+        self.shared.change(|state| state.ended = state.ended.take().or_else(|| Some(panicked())));
+    }
+}
+
+impl Shared {
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut locked(&self.state));
+        self.changed.notify_all();
+    }
+
+    /// What `look` sees in the state, as soon as it sees something; `None` when the time is over.
+    fn wait_for<T>(
+        &self,
+        deadline: Option<Instant>,
+        mut look: impl FnMut(&mut State) -> Option<T>,
+    ) -> Option<T> {
+        let mut state = locked(&self.state);
+        loop {
+            if let Some(seen) = look(&mut state) {
+                return Some(seen);
+            }
+            let Some(deadline) = deadline else {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let left = deadline.checked_duration_since(Instant::now())?;
+            let waited = self.changed.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+/// A panic of the thread has been told by its outcome.
+fn join(thread: JoinHandle<()>) {
+    thread.join().ok();
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// For states that the thread does not leave behind.
+fn never() -> Error {
+    Error::new(ErrorKind::Io, "the thread that served the program ended without a word")
+}

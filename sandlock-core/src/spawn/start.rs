@@ -1,0 +1,183 @@
+//! Everything a start needs, prepared by the owner before the first clone.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::resource::getrlimit;
+
+use super::child::{Action, Script};
+use super::command::Command;
+use super::report::Report;
+use crate::confine::Prepared;
+use crate::error::{Error, ErrorKind, Problem, Result};
+use crate::plan::{ChildStep, Resource};
+use crate::sys::descriptor::above_stdio;
+use crate::text::{describe_errno, errno_of, one_line};
+
+/// Where one of the program's descriptors 0, 1 and 2 comes from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// The caller's own of the same number.
+    Callers,
+    /// `/dev/null`.
+    Null,
+    /// This one, which is above 2.
+    Given(OwnedFd),
+}
+
+/// The session and process group that a program starts in.
+#[derive(Debug)]
+pub(crate) enum Session {
+    /// A session of its own, without a terminal.
+    Own,
+    /// The caller's session and group.
+    Callers,
+    /// A group of its own in the caller's session, which becomes the foreground group of this
+    /// terminal.
+    Foreground(OwnedFd),
+}
+
+/// What a caller asks of a start, beside the command and the policy.
+pub(crate) struct Surroundings {
+    pub(crate) stdio: [Source; 3],
+    pub(crate) session: Session,
+    /// Whether the owner wants to hear when the program has been executed.
+    pub(crate) announced: bool,
+}
+
+/// A start that only needs to be carried out. Owns all that keeper and child reach by pointer or
+/// by number.
+pub(crate) struct Start {
+    pub(crate) prepared: Arc<Prepared>,
+    pub(crate) command: Command,
+    pub(crate) surroundings: Surroundings,
+    pub(crate) script: Box<Script>,
+    pub(crate) report: Box<Report>,
+    /// Rung by the keeper when the program has been executed, and when it stops.
+    pub(crate) bell: Option<OwnedFd>,
+    _argv: Vec<*const std::ffi::c_char>,
+    _envp: Vec<*const std::ffi::c_char>,
+    _directory: Option<OwnedFd>,
+}
+
+impl Start {
+    /// Prepares the start of `command`, in `cwd` if that is given or in the policy's directory.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Policy`] for a directory that is none; [`ErrorKind::Io`].
+    pub(crate) fn new(
+        prepared: Arc<Prepared>,
+        command: Command,
+        cwd: Option<&Path>,
+        surroundings: Surroundings,
+    ) -> Result<Start> {
+        let directory = cwd.or(prepared.plan.cwd()).map(open_directory).transpose()?;
+        let mut actions = Vec::with_capacity(prepared.plan.steps.len() + 1);
+        for step in &prepared.plan.steps {
+            actions.push(match step {
+                ChildStep::DieWithKeeper => Action::DieWithKeeper,
+                ChildStep::NewSession => match &surroundings.session {
+                    Session::Own => Action::NewSession,
+                    Session::Callers => continue,
+                    Session::Foreground(terminal) => {
+                        Action::Foreground { terminal: terminal.as_raw_fd() }
+                    }
+                },
+                ChildStep::ResetSignals => Action::ResetSignals,
+                ChildStep::Limit(resource, value) => limit(*resource, *value)?,
+                ChildStep::ChangeDirectory(_) => continue,
+                ChildStep::NoNewPrivileges => Action::NoNewPrivileges,
+                ChildStep::Landlock => Action::Landlock { ruleset: prepared.ruleset.as_raw_fd() },
+                ChildStep::DropCapabilities(kept) => Action::DropCapabilities {
+                    keep: kept.iter().fold(0, |mask, capability| mask | 1 << capability.number()),
+                },
+                ChildStep::Descriptors => {
+                    Action::Descriptors { stdio: numbers(&prepared, &surroundings.stdio)? }
+                }
+                ChildStep::Filter => Action::Filter { program: &raw const *prepared.filter },
+            });
+        }
+        // The policy's, or another one for this start alone.
+        if let Some(directory) = &directory {
+            actions.insert(0, Action::ChangeDirectory { directory: directory.as_raw_fd() });
+        }
+        let rings =
+            surroundings.announced || matches!(surroundings.session, Session::Foreground(_));
+        let report = Box::new(Report::new());
+        let argv = pointers(&command.argv);
+        let envp = pointers(&command.envp);
+        let script = Box::new(Script {
+            actions,
+            path: command.path_text.as_ptr(),
+            argv: argv.as_ptr(),
+            envp: envp.as_ptr(),
+            report: &raw const *report,
+        });
+        Ok(Start {
+            prepared,
+            command,
+            surroundings,
+            script,
+            report,
+            bell: rings.then(bell).transpose()?,
+            _argv: argv,
+            _envp: envp,
+            _directory: directory,
+        })
+    }
+}
+
+/// What the child puts in the place of 0, 1 and 2.
+fn numbers(prepared: &Prepared, stdio: &[Source; 3]) -> Result<[Option<RawFd>; 3]> {
+    let mut numbers = [None; 3];
+    for (number, source) in numbers.iter_mut().zip(stdio) {
+        *number = match source {
+            Source::Callers => None,
+            Source::Null => Some(prepared.null()?.as_raw_fd()),
+            Source::Given(fd) => Some(fd.as_raw_fd()),
+        };
+    }
+    Ok(numbers)
+}
+
+fn bell() -> Result<OwnedFd> {
+    let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+    let bell = EventFd::from_value_and_flags(0, flags)
+        .map_err(|errno| Error::io("eventfd2(0, EFD_CLOEXEC | EFD_NONBLOCK)", errno as i32))?;
+    above_stdio(bell.into())
+}
+
+fn pointers(texts: &[CString]) -> Vec<*const std::ffi::c_char> {
+    texts.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
+}
+
+fn open_directory(path: &Path) -> Result<OwnedFd> {
+    let flags = libc::O_PATH | libc::O_DIRECTORY;
+    let opened = File::options().read(true).custom_flags(flags).open(path);
+    opened.map(OwnedFd::from).map_err(|error| {
+        let errno = errno_of(&error);
+        let message = format!("{}: {}", one_line(path), describe_errno(errno));
+        Error::policy(vec![Problem::new("process.cwd", message)]).with_errno(errno)
+    })
+}
+
+/// The lower of `value` and the caller's own hard limit, which nobody unprivileged can exceed.
+fn limit(resource: Resource, value: u64) -> Result<Action> {
+    use nix::sys::resource::Resource as Rlimit;
+    let resource = match resource {
+        Resource::CoreSize => Rlimit::RLIMIT_CORE,
+        Resource::FileSize => Rlimit::RLIMIT_FSIZE,
+        Resource::OpenFiles => Rlimit::RLIMIT_NOFILE,
+    };
+    let (_, hard) = getrlimit(resource).map_err(|errno| {
+        Error::new(ErrorKind::Io, format!("getrlimit({resource:?}): {}", errno.desc()))
+            .with_errno(errno as i32)
+    })?;
+    Ok(Action::Limit { resource: resource as u32, value: value.min(hard) })
+}

@@ -1,0 +1,166 @@
+//! One run from its start to its end, in the thread that owns the tree: the streams are served, the
+//! clock is watched, the terminal is handed over and taken back.
+
+mod sigpipe;
+mod streams;
+mod terminal;
+
+pub(crate) use streams::{Collector, Streams};
+pub(crate) use terminal::Foreground;
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::error::{Error, Result};
+use crate::spawn::{RawUsage, Running, Start, Tree};
+use sigpipe::WithoutSigpipe;
+
+/// A run under way. Dropping it ends and reaps the tree.
+pub(crate) struct Supervisor {
+    tree: Tree,
+    streams: Streams,
+    deadline: Option<Instant>,
+    foreground: Option<Foreground>,
+    /// Set while the tree is paused: its stops are not the terminal's.
+    paused: Arc<AtomicBool>,
+    timed_out: bool,
+}
+
+/// How a run ended.
+pub(crate) struct Ended {
+    pub(crate) status: i32,
+    pub(crate) usage: RawUsage,
+    pub(crate) timed_out: bool,
+    pub(crate) streams: Streams,
+}
+
+impl Supervisor {
+    /// Starts what is prepared. The program may not have been executed yet when this returns.
+    pub(crate) fn begin(
+        start: Start,
+        streams: Streams,
+        deadline: Option<Instant>,
+        foreground: Option<Foreground>,
+        paused: Arc<AtomicBool>,
+    ) -> Result<Supervisor> {
+        let tree = Tree::start(start)?;
+        Ok(Supervisor { tree, streams, deadline, foreground, paused, timed_out: false })
+    }
+
+    /// Waits until the program has been executed; `None` if it could not be, which
+    /// [`until_ended`](Supervisor::until_ended) explains. From here on only the program has its
+    /// side of the streams.
+    pub(crate) fn until_executed(&mut self) -> Result<Option<Running>> {
+        while !self.tree.is_executed() {
+            if self.turn()? {
+                break;
+            }
+        }
+        let running = self.tree.take_running()?;
+        self.tree.let_go_of_stdio();
+        Ok(running.filter(|_| self.tree.is_executed()))
+    }
+
+    /// Our ends of the pipes that the caller serves itself, by number.
+    pub(crate) fn take_piped(&mut self) -> [Option<OwnedFd>; 3] {
+        std::mem::take(&mut self.streams.piped)
+    }
+
+    /// Serves the run until nothing of the tree is left.
+    pub(crate) fn until_ended(mut self) -> Result<Ended> {
+        let _no_sigpipe =
+            self.streams.feeder.as_ref().map(|_| WithoutSigpipe::new()).transpose()?;
+        while !self.turn()? {}
+        if let Some(foreground) = &mut self.foreground {
+            foreground.take_back();
+        }
+        let (status, usage) = self.tree.finish()?;
+        if let Some(foreground) = self.foreground
+            && libc::WIFSIGNALED(status)
+        {
+            foreground.restore_modes();
+        }
+        Ok(Ended { status, usage, timed_out: self.timed_out, streams: self.streams })
+    }
+
+    /// Waits for something to happen and serves it; returns whether the tree has ended.
+    fn turn(&mut self) -> Result<bool> {
+        let Ready { ended, bell } = self.wait()?;
+        for collector in self.streams.collectors() {
+            // Nobody writes any more once the tree has ended.
+            while collector.take()? && ended {}
+        }
+        if let Some(feeder) = &mut self.streams.feeder
+            && !feeder.feed()?
+        {
+            self.streams.feeder = None;
+        }
+        if bell {
+            self.answer_bell()?;
+        }
+        let over = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        if over && !self.timed_out && !ended {
+            self.tree.end()?;
+            self.timed_out = true;
+        }
+        Ok(ended)
+    }
+
+    fn wait(&self) -> Result<Ready> {
+        let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
+        let mut fds = vec![readable(self.tree.ended())];
+        fds.extend(self.tree.bell().map(readable));
+        let collectors = [&self.streams.stdout, &self.streams.stderr].into_iter().flatten();
+        fds.extend(collectors.filter_map(|one| one.descriptor()).map(readable));
+        let feeder = self.streams.feeder.as_ref();
+        fds.extend(feeder.map(|one| PollFd::new(one.descriptor(), PollFlags::POLLOUT)));
+        let timeout = match self.deadline {
+            Some(deadline) if !self.timed_out => until(deadline),
+            _ => PollTimeout::NONE,
+        };
+        match poll(&mut fds, timeout) {
+            Ok(_) => Ok(Ready {
+                ended: fds[0].any().unwrap_or(false),
+                bell: self.tree.bell().is_some() && fds[1].any().unwrap_or(false),
+            }),
+            Err(Errno::EINTR) => Ok(Ready { ended: false, bell: false }),
+            Err(errno) => Err(Error::io("poll(tree, streams)", errno as i32)),
+        }
+    }
+
+    /// The program has been executed, or it has stopped.
+    fn answer_bell(&mut self) -> Result<()> {
+        if let Some(bell) = self.tree.bell() {
+            // Somebody else cannot have been faster, and the count says nothing.
+            nix::unistd::read(bell.as_fd(), &mut [0; 8]).ok();
+        }
+        let stop = self.tree.take_stop().zip(self.tree.program());
+        match (&mut self.foreground, stop) {
+            (Some(foreground), Some((signal, program))) if !self.paused.load(Ordering::Acquire) => {
+                foreground.suspend(signal, program, || self.tree.go_on())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What [`Supervisor::wait`] waited for.
+struct Ready {
+    ended: bool,
+    bell: bool,
+}
+
+/// The time left, rounded up to what poll(2) can wait.
+fn until(deadline: Instant) -> PollTimeout {
+    let left = deadline.saturating_duration_since(Instant::now());
+    let millis = left.as_micros().div_ceil(1000).min(i32::MAX as u128);
+    i32::try_from(millis)
+        .ok()
+        .and_then(|ms| PollTimeout::try_from(ms).ok())
+        .unwrap_or(PollTimeout::MAX)
+}

@@ -1,0 +1,212 @@
+//! The program's descriptors 0, 1 and 2, as the host serves them while it runs.
+
+use std::fs::File;
+use std::io::{ErrorKind as IoErrorKind, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::unistd::pipe2;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::launch::{Kind, Launch, Stdio};
+use crate::spawn::Source;
+use crate::sys::descriptor::above_stdio;
+use crate::text::errno_of;
+
+/// The most bytes that are moved of one stream before the others and the clock have their turn.
+const TURN: u64 = 1 << 20;
+
+/// Our side of the streams.
+#[derive(Debug, Default)]
+pub(crate) struct Streams {
+    pub(crate) feeder: Option<Feeder>,
+    pub(crate) stdout: Option<Collector>,
+    pub(crate) stderr: Option<Collector>,
+    /// The ends of pipes that the caller serves itself, by number.
+    pub(crate) piped: [Option<OwnedFd>; 3],
+}
+
+impl Streams {
+    /// Our side, and the program's, for `launch`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Command`] where descriptor 0 is to be captured; [`ErrorKind::Io`] when this
+    /// process has no descriptors left.
+    pub(crate) fn new(launch: &Launch) -> Result<(Streams, [Source; 3])> {
+        let mut streams = Streams::default();
+        let stdin = match (&launch.input, &launch.stdin.0) {
+            (Some(bytes), _) => {
+                let (reader, writer) = pipe()?;
+                streams.feeder = Some(Feeder::new(writer, Arc::clone(bytes))?);
+                Source::Given(above_stdio(reader)?)
+            }
+            (None, Kind::Captured) => {
+                let message = "descriptor 0 cannot be captured: a program reads from it";
+                return Err(Error::new(ErrorKind::Command, message));
+            }
+            (None, Kind::Piped) => {
+                let (reader, writer) = pipe()?;
+                streams.piped[0] = Some(writer);
+                Source::Given(above_stdio(reader)?)
+            }
+            (None, kind) => source(kind)?,
+        };
+        let limit = launch.capture_limit;
+        let (stdout, piped) = output(&launch.stdout, limit, &mut streams.stdout)?;
+        streams.piped[1] = piped;
+        let (stderr, piped) = output(&launch.stderr, limit, &mut streams.stderr)?;
+        streams.piped[2] = piped;
+        Ok((streams, [stdin, stdout, stderr]))
+    }
+
+    pub(crate) fn collectors(&mut self) -> impl Iterator<Item = &mut Collector> {
+        self.stdout.iter_mut().chain(&mut self.stderr)
+    }
+}
+
+fn output(
+    stdio: &Stdio,
+    limit: u64,
+    slot: &mut Option<Collector>,
+) -> Result<(Source, Option<OwnedFd>)> {
+    match &stdio.0 {
+        Kind::Captured => {
+            let (reader, writer) = pipe()?;
+            *slot = Some(Collector::new(reader, limit)?);
+            Ok((Source::Given(above_stdio(writer)?), None))
+        }
+        Kind::Piped => {
+            let (reader, writer) = pipe()?;
+            Ok((Source::Given(above_stdio(writer)?), Some(reader)))
+        }
+        kind => Ok((source(kind)?, None)),
+    }
+}
+
+fn source(kind: &Kind) -> Result<Source> {
+    Ok(match kind {
+        Kind::Inherit => Source::Callers,
+        Kind::Given(fd) => {
+            let duplicate = fd.try_clone();
+            Source::Given(
+                duplicate
+                    .map_err(|error| Error::io("fcntl(F_DUPFD_CLOEXEC, 3)", errno_of(&error)))?,
+            )
+        }
+        Kind::Null | Kind::Piped | Kind::Captured => Source::Null,
+    })
+}
+
+fn pipe() -> Result<(OwnedFd, OwnedFd)> {
+    pipe2(OFlag::O_CLOEXEC).map_err(|errno| Error::io("pipe2(O_CLOEXEC)", errno as i32))
+}
+
+fn nonblocking(fd: OwnedFd) -> Result<File> {
+    fcntl(&fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+        .map_err(|errno| Error::io("fcntl(F_SETFL, O_NONBLOCK)", errno as i32))?;
+    Ok(File::from(fd))
+}
+
+/// Keeps what the program writes, up to a limit, and counts the rest.
+#[derive(Debug)]
+pub(crate) struct Collector {
+    /// `None` when nobody can write any more.
+    reader: Option<File>,
+    limit: u64,
+    kept: Vec<u8>,
+    dropped: u64,
+}
+
+impl Collector {
+    fn new(reader: OwnedFd, limit: u64) -> Result<Collector> {
+        let reader = Some(nonblocking(reader)?);
+        Ok(Collector { reader, limit, kept: Vec::new(), dropped: 0 })
+    }
+
+    pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.reader.as_ref().map(AsFd::as_fd)
+    }
+
+    /// What was kept, and how many bytes were not.
+    pub(crate) fn into_collected(self) -> (Vec<u8>, u64) {
+        (self.kept, self.dropped)
+    }
+
+    /// Takes what is there, so much at a time that a program that never stops writing cannot keep
+    /// its reader from looking at the clock. Returns whether there may be more.
+    pub(crate) fn take(&mut self) -> Result<bool> {
+        let Some(reader) = &mut self.reader else { return Ok(false) };
+        let room = self.limit.saturating_sub(self.kept.len() as u64);
+        let taken = match room {
+            0 => skip(reader, &mut self.dropped),
+            room => reader.take(room.min(TURN)).read_to_end(&mut self.kept),
+        };
+        match taken {
+            Ok(0) => {
+                self.reader = None;
+                Ok(false)
+            }
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == IoErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(Error::io("read(pipe)", errno_of(&error))),
+        }
+    }
+}
+
+/// Reads a turn's bytes that nobody wants, and counts them.
+fn skip(reader: &mut File, dropped: &mut u64) -> std::io::Result<usize> {
+    let mut block = [0; 8192];
+    let mut turn = 0;
+    while (turn as u64) < TURN {
+        match reader.read(&mut block) {
+            Ok(0) => break,
+            Ok(length) => {
+                turn += length;
+                *dropped += length as u64;
+            }
+            Err(error) if error.kind() == IoErrorKind::Interrupted => {}
+            Err(error) if turn == 0 => return Err(error),
+            Err(_) => break,
+        }
+    }
+    Ok(turn)
+}
+
+/// Writes bytes to the program.
+#[derive(Debug)]
+pub(crate) struct Feeder {
+    writer: File,
+    bytes: Arc<[u8]>,
+    written: usize,
+}
+
+impl Feeder {
+    fn new(writer: OwnedFd, bytes: Arc<[u8]>) -> Result<Feeder> {
+        Ok(Feeder { writer: nonblocking(writer)?, bytes, written: 0 })
+    }
+
+    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.writer.as_fd()
+    }
+
+    /// Writes what the pipe has room for. Returns whether there is more to write; a program that
+    /// reads no more has had enough. SIGPIPE must be blocked.
+    pub(crate) fn feed(&mut self) -> Result<bool> {
+        while let Some(rest @ [_, ..]) = self.bytes.get(self.written..) {
+            match self.writer.write(rest) {
+                Ok(length) => self.written += length,
+                Err(error) => {
+                    return match error.kind() {
+                        IoErrorKind::WouldBlock => Ok(true),
+                        IoErrorKind::Interrupted => continue,
+                        IoErrorKind::BrokenPipe => Ok(false),
+                        _ => Err(Error::io("write(pipe)", errno_of(&error))),
+                    };
+                }
+            }
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,117 @@
+//! The caller's terminal, lent to an interactive program.
+
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, raise};
+use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
+use nix::unistd::{Pid, getpgid, getpgrp, getppid, getsid, tcgetpgrp, tcsetpgrp};
+
+use crate::error::Result;
+use crate::sys::raw::{self, Disposition};
+
+/// A terminal whose foreground group the caller's is, unless a program has been given that place.
+pub(crate) struct Foreground {
+    terminal: OwnedFd,
+    group: Pid,
+    modes: Option<Termios>,
+    /// Whether the program's group is in the foreground.
+    lent: bool,
+}
+
+impl Foreground {
+    /// The terminal of this process; `None` if it has none or is in the background.
+    pub(crate) fn of_this_process() -> Option<Foreground> {
+        let flags = libc::O_NOCTTY | libc::O_CLOEXEC;
+        let terminal =
+            File::options().read(true).write(true).custom_flags(flags).open("/dev/tty").ok()?;
+        let group = getpgrp();
+        if tcgetpgrp(&terminal) != Ok(group) {
+            return None;
+        }
+        let modes = tcgetattr(&terminal).ok();
+        // The program takes the place itself, before it is executed.
+        Some(Foreground { terminal: terminal.into(), group, modes, lent: true })
+    }
+
+    /// The terminal once more, for the child.
+    pub(crate) fn descriptor(&self) -> std::io::Result<OwnedFd> {
+        self.terminal.try_clone()
+    }
+
+    /// Puts the caller's group back into the foreground, if the program's is there.
+    pub(crate) fn take_back(&mut self) {
+        if std::mem::take(&mut self.lent) {
+            self.put_into_foreground(self.group);
+        }
+    }
+
+    /// Sets the terminal's modes to what they were at the start: a program that was killed could
+    /// not.
+    pub(crate) fn restore_modes(&self) {
+        if let Some(modes) = &self.modes {
+            let _kept = without_stopping(|| {
+                tcsetattr(self.terminal.as_fd(), SetArg::TCSADRAIN, modes).ok()
+            });
+        }
+    }
+
+    /// Stops the caller's group as `signal` has stopped `program`'s, and lets that go on when
+    /// somebody lets the caller's go on. Where nobody would, the program goes on at once.
+    pub(crate) fn suspend(
+        &mut self,
+        signal: i32,
+        program: i32,
+        go_on: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        self.take_back();
+        if stops_by_default(signal) && is_in_a_job() {
+            // The group, for a shell that waits for all of it. It reaches this process at some
+            // point; the second signal stops it here and now, and both are over when it goes on.
+            if let Ok(signal) = Signal::try_from(signal) {
+                kill(Pid::from_raw(0), signal).ok();
+            }
+            raise(Signal::SIGSTOP).ok();
+        }
+        // In the background the terminal is somebody else's.
+        if tcgetpgrp(&self.terminal) == Ok(self.group) {
+            self.put_into_foreground(Pid::from_raw(program));
+            self.lent = true;
+        }
+        go_on()
+    }
+
+    fn put_into_foreground(&self, group: Pid) {
+        let _moved = without_stopping(|| tcsetpgrp(&self.terminal, group).ok());
+    }
+}
+
+impl Drop for Foreground {
+    fn drop(&mut self) {
+        self.take_back();
+    }
+}
+
+fn stops_by_default(signal: i32) -> bool {
+    signal == libc::SIGSTOP || raw::disposition(signal) == Ok(Disposition::Default)
+}
+
+/// Whether the parent is in this session and another group: the sign of a shell that lets stopped
+/// jobs go on.
+fn is_in_a_job() -> bool {
+    let parent = Some(getppid());
+    let session = getsid(None);
+    session.is_ok() && getsid(parent) == session && getpgid(parent) != Ok(getpgrp())
+}
+
+/// Does something to the terminal that would stop a process in the background.
+fn without_stopping<T>(action: impl FnOnce() -> T) -> T {
+    let before = SigSet::from(Signal::SIGTTOU).thread_swap_mask(SigmaskHow::SIG_BLOCK);
+    let result = action();
+    if let Ok(before) = before {
+        let restored = before.thread_set_mask();
+        debug_assert!(restored.is_ok(), "the mask was valid before");
+    }
+    result
+}
