@@ -10,6 +10,7 @@ mod explain;
 mod flags;
 mod profile;
 mod run;
+mod signals;
 mod status;
 mod stdout;
 

@@ -2,13 +2,15 @@
 
 use std::ffi::OsString;
 use std::os::fd::RawFd;
+use std::sync::Arc;
 
 use clap::{Arg, ArgMatches, Command, ValueHint, value_parser};
-use sandlock::Sandbox;
+use sandlock::{Launch, Sandbox};
 
 use crate::diagnostics::Failure;
 use crate::exit;
 use crate::flags;
+use crate::signals::Signals;
 use crate::status::StatusFd;
 
 const STATUS_FD: &str = "status-fd";
@@ -19,7 +21,11 @@ Runs CMD under a policy, with this command's own descriptors 0, 1 and 2 and no o
 
 No rule means no access: a dynamic program needs at least a grant of itself, its loader and its
 libraries, for which `--fs-read /usr` is usual. When the program ends, whatever it left running is
-killed.";
+killed.
+
+SIGINT, SIGTERM and SIGHUP that are sent to this command go on to the program. Where the command is in
+the foreground of a terminal, the program takes that place until it ends: what is typed, Ctrl-C and
+Ctrl-Z included, and changes of size reach the program alone.";
 
 const AFTER_HELP: &str = "\
 Exit status:
@@ -78,7 +84,10 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     let status = matches.get_one::<RawFd>(STATUS_FD).map(|&number| StatusFd::new(number));
     let (status, policy) = Failure::join(status.transpose(), flags::policy(matches))?;
     let command = matches.get_many::<OsString>(COMMAND).into_iter().flatten();
-    let output = Sandbox::new(policy)?.run_interactive(command)?;
+    let signals = Signals::block()?;
+    let child = Arc::new(Sandbox::new(policy)?.spawn(Launch::new(command).interactive())?);
+    signals.pass_on(Arc::clone(&child));
+    let output = child.wait()?;
     if let Some(status) = status {
         status.write(&output)?;
     }

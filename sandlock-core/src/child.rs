@@ -251,7 +251,7 @@ fn serve(
     command: Command,
     begun: Instant,
 ) -> Result<Output> {
-    let mut supervisor = sandbox.begin(launch, command, begun, Some(&shared.paused))?;
+    let mut supervisor = sandbox.begin(launch, command, Some(&shared.paused))?;
     if let Some(running) = supervisor.until_executed()? {
         let piped = supervisor.take_piped();
         shared.change(|state| state.started = Some((running, piped)));

@@ -25,7 +25,8 @@ pub struct Host {
     pub landlock_errata: u32,
     /// Whether seccomp filters can be installed (Linux 3.17).
     pub seccomp_filter: bool,
-    /// Whether `/proc` lists a task's children, which ending a whole tree needs.
+    /// Whether `/proc` lists a task's children, by the numbers that this process knows. Ending a whole
+    /// tree needs that where signals cannot be scoped.
     pub child_lists: bool,
     /// Whether a process may make itself the reaper of its descendants, which ending a whole tree
     /// needs too. Inside a sandbox of this library it may not.
@@ -58,7 +59,7 @@ impl Host {
             landlock_errata: sys::landlock::errata(),
             seccomp_filter: sys::seccomp::has_filters(),
             notifications: None,
-            child_lists: std::fs::metadata("/proc/thread-self/children").is_ok(),
+            child_lists: std::fs::metadata("/proc/thread-self/children").is_ok() && is_our_proc(),
             subreaper: sys::raw::may_become_subreaper(),
         }
     }
@@ -100,6 +101,14 @@ impl Host {
     pub(crate) fn usable_landlock_abi(&self) -> u32 {
         self.landlock_abi.min(NEWEST_LANDLOCK_ABI)
     }
+}
+
+/// Whether /proc numbers processes as this process does: one of another pid namespace shows this
+/// process with several numbers, and lists children by numbers that are others' here.
+fn is_our_proc() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    numbers.is_some_and(|numbers| numbers.split_ascii_whitespace().count() == 1)
 }
 
 fn serialize_arch<S: serde::Serializer>(arch: &Arch, serializer: S) -> Result<S::Ok, S::Error> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::plan::Enforcement;
-use crate::spawn::RawUsage;
+use crate::spawn::{End, RawUsage};
 use crate::supervisor::{Collector, Ended};
 
 /// Why a program ended.
@@ -61,7 +61,7 @@ impl Output {
         wall: Duration,
         enforcement: Enforcement,
     ) -> Output {
-        let Ended { status, usage, timed_out, streams } = ended;
+        let Ended { end: End { status, timed_out, usage }, streams } = ended;
         // A program that had ended by itself just then was neither late nor killed.
         let by_kill = libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGKILL;
         let reason = match libc::WIFEXITED(status) {

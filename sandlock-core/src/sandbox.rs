@@ -78,7 +78,7 @@ impl Sandbox {
             let begun = Instant::now();
             // The calling thread owns the keeper: nobody else has to wait for the tree, and the
             // keeper ends it when this thread ends.
-            let ended = self.begin(&launch, command, begun, None)?.until_ended()?;
+            let ended = self.begin(&launch, command, None)?.until_ended()?;
             Ok(Output::new(ended, false, begun.elapsed(), self.plan().enforcement.clone()))
         })
     }
@@ -205,7 +205,6 @@ impl Sandbox {
         &self,
         launch: &Launch,
         command: Command,
-        begun: Instant,
         announced: Option<&Arc<AtomicBool>>,
     ) -> Result<Supervisor> {
         let (streams, stdio) = Streams::new(launch)?;
@@ -217,13 +216,16 @@ impl Sandbox {
             None if launch.interactive => Session::Callers,
             None => Session::Own,
         };
-        let surroundings = Surroundings { stdio, session, announced: announced.is_some() };
+        let surroundings = Surroundings {
+            stdio,
+            session,
+            announced: announced.is_some(),
+            timeout: launch.timeout.or(self.plan().timeout),
+        };
         let prepared = Arc::clone(&self.prepared);
         let start = Start::new(prepared, command, launch.cwd.as_deref(), surroundings)?;
-        let timeout = launch.timeout.or(self.plan().timeout);
-        let deadline = timeout.and_then(|timeout| begun.checked_add(timeout));
         let paused = announced.cloned().unwrap_or_default();
-        Supervisor::begin(start, streams, deadline, foreground, paused)
+        Supervisor::begin(start, streams, foreground, paused)
     }
 }
 

@@ -40,6 +40,8 @@ listed! {
         Execute = 14,
         /// Leading a process group of its own, in the foreground of the caller's terminal.
         Foreground = 15,
+        /// Bounding whom the keeper can signal to its own tree.
+        KeeperScope = 16,
     }
 }
 
@@ -68,6 +70,7 @@ impl fmt::Display for Step {
             Step::Filter => "install the seccomp filter",
             Step::Execute => "execute the program",
             Step::Foreground => "take the terminal's foreground",
+            Step::KeeperScope => "bound the keeper's signals to the tree",
         })
     }
 }

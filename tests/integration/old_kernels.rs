@@ -1,6 +1,6 @@
 //! Kernels that lack something, imitated by a filter around the test's own process.
 
-use sandlock::{ErrorKind, Sandbox, Step, Syscall};
+use sandlock::{ErrorKind, Mode, PolicyBuilder, Protection, Sandbox, Step, Syscall};
 
 use crate::harness::{GUEST, again, here, policy};
 
@@ -15,8 +15,8 @@ fn refusal() -> sandlock::Error {
 }
 
 /// What keeps a program from being started in an otherwise good sandbox.
-fn failure() -> (ErrorKind, Option<Step>, Option<i32>) {
-    let sandbox = Sandbox::new(policy().build().unwrap()).unwrap();
+fn failure(policy: PolicyBuilder) -> (ErrorKind, Option<Step>, Option<i32>) {
+    let sandbox = Sandbox::new(policy.build().unwrap()).unwrap();
     let error = sandbox.run([GUEST, "exit", "0"]).unwrap_err();
     (error.kind(), error.step(), error.errno())
 }
@@ -74,8 +74,10 @@ fn a_rule_that_the_kernel_refuses_starts_nothing() {
 #[test]
 fn a_ruleset_that_cannot_be_applied_is_a_failed_step() {
     if without(here!(), "landlock_restrict_self", libc::ENOSYS) {
-        let expected = (ErrorKind::Spawn, Some(Step::Landlock), Some(libc::ENOSYS));
-        assert_eq!(failure(), expected);
+        let failed = |step| (ErrorKind::Spawn, Some(step), Some(libc::ENOSYS));
+        assert_eq!(failure(policy()), failed(Step::KeeperScope));
+        let unscoped = policy().protection(Protection::SignalScope, Mode::Off);
+        assert_eq!(failure(unscoped), failed(Step::Landlock));
     }
 }
 
@@ -83,7 +85,7 @@ fn a_ruleset_that_cannot_be_applied_is_a_failed_step() {
 fn descriptors_that_cannot_be_closed_are_a_failed_step() {
     if without(here!(), "close_range", libc::ENOSYS) {
         let expected = (ErrorKind::Spawn, Some(Step::Descriptors), Some(libc::ENOSYS));
-        assert_eq!(failure(), expected);
+        assert_eq!(failure(policy()), expected);
     }
 }
 
@@ -91,7 +93,7 @@ fn descriptors_that_cannot_be_closed_are_a_failed_step() {
 fn capabilities_that_cannot_be_read_are_a_failed_step() {
     if without(here!(), "capget", libc::EPERM) {
         let expected = (ErrorKind::Spawn, Some(Step::DropCapabilities), Some(libc::EPERM));
-        assert_eq!(failure(), expected);
+        assert_eq!(failure(policy()), expected);
     }
 }
 
@@ -99,7 +101,7 @@ fn capabilities_that_cannot_be_read_are_a_failed_step() {
 fn a_session_that_cannot_be_started_is_a_failed_step() {
     if without(here!(), "setsid", libc::EPERM) {
         let expected = (ErrorKind::Spawn, Some(Step::NewSession), Some(libc::EPERM));
-        assert_eq!(failure(), expected);
+        assert_eq!(failure(policy()), expected);
     }
 }
 

@@ -10,3 +10,4 @@ mod output;
 mod profile;
 mod run;
 mod status_fd;
+mod terminal;

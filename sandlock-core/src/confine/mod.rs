@@ -18,6 +18,8 @@ use filter::Program;
 pub(crate) struct Prepared {
     pub(crate) plan: Plan,
     pub(crate) ruleset: OwnedFd,
+    /// What bounds the keeper's signals to the tree, where the kernel can.
+    pub(crate) keeper_scope: Option<OwnedFd>,
     pub(crate) filter: Program,
     /// `/dev/null`, opened for the first program that gets it.
     null: OnceLock<OwnedFd>,
@@ -26,8 +28,9 @@ pub(crate) struct Prepared {
 impl Prepared {
     pub(crate) fn new(plan: Plan) -> Result<Prepared> {
         let ruleset = ruleset::create(&plan.landlock)?;
+        let keeper_scope = ruleset::create_for_keeper(&plan.landlock)?;
         let filter = filter::compile(&plan.filter)?;
-        Ok(Prepared { plan, ruleset, filter, null: OnceLock::new() })
+        Ok(Prepared { plan, ruleset, keeper_scope, filter, null: OnceLock::new() })
     }
 
     pub(crate) fn null(&self) -> Result<BorrowedFd<'_>> {

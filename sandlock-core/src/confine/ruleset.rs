@@ -6,8 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use landlock::{
-    AccessNet, CompatLevel, Compatible, NetPort, PathBeneath, Ruleset, RulesetAttr, RulesetCreated,
-    RulesetCreatedAttr, RulesetError,
+    AccessFs, AccessNet, CompatLevel, Compatible, NetPort, PathBeneath, Ruleset, RulesetAttr,
+    RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
 };
 
 use crate::error::{Error, ErrorKind, Problem, Result};
@@ -42,6 +42,23 @@ pub(crate) fn create(plan: &LandlockPlan) -> Result<OwnedFd> {
     }
     Option::<OwnedFd>::from(ruleset)
         .ok_or_else(|| Error::new(ErrorKind::Unsupported, "Landlock is missing on this kernel"))
+}
+
+/// The ruleset that a keeper and everything below it is in: signals stay inside. `None` where the
+/// plan does not scope signals.
+pub(crate) fn create_for_keeper(plan: &LandlockPlan) -> Result<Option<OwnedFd>> {
+    if !plan.scoped.contains(Scope::Signal) {
+        return Ok(None);
+    }
+    let root = open(Path::new("/")).map_err(|errno| Error::io("open(\"/\", O_PATH)", errno))?;
+    // Every ruleset denies renames between directories that it does not grant.
+    let ruleset = Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(AccessFs::Refer)
+        .and_then(|ruleset| ruleset.scope(Scope::Signal)?.create())
+        .and_then(|ruleset| ruleset.add_rule(PathBeneath::new(root, AccessFs::Refer)))
+        .map_err(unexpected)?;
+    Ok(ruleset.into())
 }
 
 /// The ruleset with what it handles; a kernel that lacks any of it is an error.

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Problem, Result};
 use crate::host::Host;
-use crate::policy::{Mode, Policy, Protection};
+use crate::policy::{Mode, Policy, Protection, Selector};
 use filter::FilterPlan;
 use landlock::LandlockPlan;
 
@@ -62,6 +62,7 @@ impl Plan {
     /// the host lacks a protection that the policy demands. Each names every problem at once.
     pub fn new(policy: &Policy, host: &Host) -> Result<Plan> {
         require_basics(host)?;
+        require_child_lists(policy, host)?;
         let mut problems = policy.problems();
         problems.extend(contradictions(policy));
         if !problems.is_empty() {
@@ -113,26 +114,42 @@ fn require_basics(host: &Host) -> Result<()> {
             "it may be in a sandbox already: one inside another cannot be started",
         );
     }
-    if !host.child_lists {
-        return missing(
-            "/proc does not list the children of a task, so a tree could not be ended",
-            "mount /proc, on a kernel with CONFIG_PROC_CHILDREN",
-        );
-    }
     Ok(())
 }
+
+/// What ends a tree where the keeper's signals cannot be scoped to it.
+fn require_child_lists(policy: &Policy, host: &Host) -> Result<()> {
+    let protection = Protection::SignalScope;
+    let is_scoped =
+        policy.mode(protection) != Mode::Off && host.landlock_abi >= protection.needs().0;
+    if is_scoped || host.child_lists {
+        return Ok(());
+    }
+    let message = "/proc does not list the children of a task, so a tree could not be ended";
+    Err(Error::new(ErrorKind::Unsupported, message).with_hint(
+        "mount the /proc of this pid namespace, on a kernel with CONFIG_PROC_CHILDREN, or use \
+         protections.signal_scope (Linux 6.12)",
+    ))
+}
+
+/// Calls that no filter may refuse, and why.
+const NEEDED: [(&str, &str); 2] = [
+    ("execve", "the program cannot be started"),
+    ("exit_group", "a start that failed would end by a crash, with the caller's memory"),
+];
 
 /// Settings that are each fine but not together.
 fn contradictions(policy: &Policy) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let only = &policy.syscalls.only;
-    if !only.is_empty() && !only.iter().any(|selector| selector.calls().contains(&"execve")) {
+    let lists = |list: &[Selector], call| list.iter().any(|one| one.calls().contains(&call));
+    let (only, deny) = (&policy.syscalls.only, &policy.syscalls.deny);
+    if !only.is_empty() && !lists(only, "execve") {
         let message = "must list execve (or @processes): without it the program cannot be started";
         problems.push(Problem::new("syscalls.only", message));
     }
-    for call in policy.syscalls.deny.iter().flat_map(|selector| selector.calls()) {
-        if *call == "execve" {
-            let message = "cannot list execve: without it the program cannot be started";
+    for (call, why) in NEEDED {
+        if lists(deny, call) {
+            let message = format!("cannot list {call}: without it {why}");
             problems.push(Problem::new("syscalls.deny", message));
         }
     }

@@ -3,12 +3,14 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// The file named behind `#!`, or the loader that an ELF program asks for.
 pub(super) fn interpreter(path: &Path) -> Option<PathBuf> {
-    let mut file = File::open(path).ok()?;
+    let mut file = open(path)?;
     let mut start = [0u8; 256];
     let length = file.read(&mut start).ok()?;
     let start = start.get(..length)?;
@@ -22,8 +24,18 @@ pub(super) fn interpreter(path: &Path) -> Option<PathBuf> {
 /// Whether `path` is an ELF file, of whatever architecture.
 pub(super) fn is_elf(path: &Path) -> bool {
     let mut magic = [0u8; 4];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
-    read.is_ok() && magic == *b"\x7fELF"
+    let read = open(path).and_then(|mut file| file.read_exact(&mut magic).ok());
+    read.is_some() && magic == *b"\x7fELF"
+}
+
+/// Opens a regular file. The program names it, and the host opens it: anything else could wait for
+/// ever, or be a device that acts on being opened.
+fn open(path: &Path) -> Option<File> {
+    let pinned = File::options().read(true).custom_flags(libc::O_PATH).open(path).ok()?;
+    if !pinned.metadata().ok()?.is_file() {
+        return None;
+    }
+    File::open(format!("/proc/self/fd/{}", pinned.as_raw_fd())).ok()
 }
 
 fn script_interpreter(line: &[u8]) -> Option<PathBuf> {

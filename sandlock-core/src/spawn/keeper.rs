@@ -10,6 +10,7 @@ use super::child::{self, Script};
 use super::report::Report;
 use crate::step::Step;
 use crate::sys::clone::{Stack, clone};
+use crate::sys::landlock;
 use crate::sys::raw::{self, Errno, Peeked, signal_bit};
 
 /// Sent by the owner to end the tree, and by the kernel when the owner's thread ends.
@@ -21,6 +22,9 @@ pub(crate) const GO_ON: i32 = libc::SIGUSR1;
 /// wake the keeper earlier.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
+/// How many children are reaped before signals and the clock have their turn.
+const TURN: usize = 64;
+
 /// Everything the keeper needs; valid until it has ended.
 pub(crate) struct Orders {
     pub(crate) host: i32,
@@ -30,6 +34,10 @@ pub(crate) struct Orders {
     /// The descriptor that is rung when the program has been executed, and when it stops.
     pub(crate) bell: Option<i32>,
     pub(crate) place: Place,
+    /// The ruleset that lets the keeper signal its own tree alone.
+    pub(crate) scope: Option<i32>,
+    /// After which time the tree is ended. The keeper watches the clock: the owner can be stopped.
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// Where the program is among sessions and groups.
@@ -50,20 +58,48 @@ pub(crate) extern "C" fn run(orders: *mut c_void) -> ! {
         let orders = &*orders.cast::<Orders>();
         (orders, &*orders.report)
     };
-    if let Err(errno) = become_reaper() {
-        report.fail(Step::Subreaper, errno);
-        raw::exit(0);
-    }
-    // The parent-death signal is not sent for a host that ended before it was asked for.
-    if raw::getppid() != orders.host {
-        raw::exit(0);
-    }
-    report.set_keeper(raw::getpid());
-    match start_child(orders, report) {
-        Ok(program) => Keeper { program, orders, report }.tend(),
-        Err(errno) => report.fail(Step::Child, errno),
+    let begun = raw::monotonic_time();
+    match prepare(orders).and_then(|()| {
+        report.set_keeper(raw::getpid());
+        start_child(orders, report).map_err(|errno| (Step::Child, errno))
+    }) {
+        Ok(program) => {
+            report.set_released();
+            Keeper { program, orders, report, begun }.tend();
+        }
+        Err((step, errno)) => {
+            report.fail(step, errno);
+            report.set_released();
+        }
     }
     raw::exit(0)
+}
+
+fn prepare(orders: &Orders) -> Result<(), (Step, Errno)> {
+    become_reaper().map_err(|errno| (Step::Subreaper, errno))?;
+    // The parent-death signal is not sent for a host that ended before it was asked for.
+    if raw::getppid() != orders.host {
+        return Err((Step::Subreaper, libc::ESRCH));
+    }
+    match orders.scope {
+        Some(ruleset) => {
+            scope_signals(ruleset, orders.host).map_err(|errno| (Step::KeeperScope, errno))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Bounds whom the keeper, and everything below it, can signal: a signal to everybody then reaches
+/// the tree alone, and all of it at once. That is tried on the host, which is of the same user, so
+/// that nothing but the scope can be what refuses it.
+fn scope_signals(ruleset: i32, host: i32) -> Result<(), Errno> {
+    raw::set_no_new_privileges()?;
+    landlock::restrict_self(ruleset)?;
+    match raw::may_signal(host) {
+        Err(libc::EPERM) => Ok(()),
+        Err(errno) => Err(errno),
+        Ok(()) => Err(libc::EOPNOTSUPP),
+    }
 }
 
 fn become_reaper() -> Result<(), Errno> {
@@ -91,6 +127,18 @@ struct Keeper<'a> {
     program: i32,
     orders: &'a Orders,
     report: &'a Report,
+    /// When the keeper began, in the time of the clock that nobody sets.
+    begun: Duration,
+}
+
+/// What reaping leaves.
+enum Left {
+    /// Nobody.
+    Nobody,
+    /// Somebody, who has not ended.
+    Somebody,
+    /// Perhaps more to reap.
+    More,
 }
 
 impl Keeper<'_> {
@@ -103,14 +151,26 @@ impl Keeper<'_> {
         }
         self.leave_the_host();
         let mut is_asked = false;
-        while self.reap() {
+        loop {
+            let left = self.reap();
+            if matches!(left, Left::Nobody) {
+                break;
+            }
+            if !is_asked && self.time_left() == Some(Duration::ZERO) && !self.has_ended() {
+                self.report.set_timed_out();
+                is_asked = true;
+            }
             let ending = is_asked || self.report.failure().is_some() || self.has_ended();
             if ending {
                 self.kill();
             }
-            let timeout = ending.then_some(LOOK_AGAIN);
+            let patience = match left {
+                Left::More => Some(Duration::ZERO),
+                _ if ending => Some(LOOK_AGAIN),
+                _ => self.time_left(),
+            };
             let signals = signal_bit(libc::SIGCHLD) | signal_bit(END) | signal_bit(GO_ON);
-            match raw::take_signal(signals, timeout) {
+            match raw::take_signal(signals, patience) {
                 Some(END) => is_asked = true,
                 Some(GO_ON) => self.signal_group(libc::SIGCONT),
                 _ => {}
@@ -121,6 +181,12 @@ impl Keeper<'_> {
         if raw::children_usage(&mut usage).is_ok() {
             self.report.set_usage(&usage);
         }
+    }
+
+    /// How long the tree may live on; `None` for ever.
+    fn time_left(&self) -> Option<Duration> {
+        let timeout = self.orders.timeout?;
+        Some(timeout.saturating_sub(raw::monotonic_time().saturating_sub(self.begun)))
     }
 
     fn has_ended(&self) -> bool {
@@ -149,16 +215,17 @@ impl Keeper<'_> {
         let _kept = raw::chdir(c"/");
     }
 
-    /// Reaps all that has ended, and returns whether anything is left.
-    fn reap(&self) -> bool {
-        loop {
+    /// Reaps what has ended, so much at a time.
+    fn reap(&self) -> Left {
+        for _ in 0..TURN {
             match raw::peek_any() {
                 Peeked::Ended(pid) => self.reap_one(pid),
                 Peeked::Stopped(pid) => self.note_stop(pid),
-                Peeked::Nothing => return true,
-                Peeked::NoChildren => return false,
+                Peeked::Nothing => return Left::Somebody,
+                Peeked::NoChildren => return Left::Nobody,
             }
         }
+        Left::More
     }
 
     fn reap_one(&self, pid: i32) {
@@ -191,10 +258,14 @@ impl Keeper<'_> {
         }
     }
 
-    /// Kills the program's group, then every child. Grandchildren become children as their parents
-    /// die, and their turn comes with the next look. A child is not reaped in between, so its id
-    /// cannot mean anybody else.
+    /// Kills everybody whom the keeper's scope lets it signal: the tree, at once, also what forks in
+    /// that moment. Without a scope, the program's group, then every child. Grandchildren become
+    /// children as their parents die, and their turn comes with the next look. A child is not reaped
+    /// in between, so its id cannot mean anybody else.
     fn kill(&self) {
+        if self.orders.scope.is_some() {
+            return raw::kill_everybody_in_scope();
+        }
         self.signal_group(libc::SIGKILL);
         if kill_children().is_err() && !self.has_ended() {
             // Without the list, at least the program itself.

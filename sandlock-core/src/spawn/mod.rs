@@ -12,4 +12,4 @@ mod tree;
 pub(crate) use command::Command;
 pub(crate) use report::RawUsage;
 pub(crate) use start::{Session, Source, Start, Surroundings};
-pub(crate) use tree::{Running, Tree};
+pub(crate) use tree::{End, Running, Tree};

@@ -20,6 +20,9 @@ pub(crate) struct Report {
     /// The signal that stopped the program; 0 where none has.
     stop: AtomicI32,
     without_handlers: AtomicBool,
+    timed_out: AtomicBool,
+    /// Whether no child uses the host's memory any more.
+    released: AtomicBool,
     /// User time, system time (microseconds), peak memory (KiB).
     usage: [AtomicI64; 3],
     /// The peak of the host's memory (KiB) when the program had left it.
@@ -45,6 +48,8 @@ impl Report {
             program_fd: AtomicI32::new(-1),
             stop: AtomicI32::new(0),
             without_handlers: AtomicBool::new(false),
+            timed_out: AtomicBool::new(false),
+            released: AtomicBool::new(false),
             usage: [const { AtomicI64::new(0) }; 3],
             shared_peak: AtomicI64::new(i64::MAX),
         }
@@ -68,6 +73,24 @@ impl Report {
 
     pub(crate) fn without_handlers(&self) -> bool {
         self.without_handlers.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_timed_out(&self) {
+        self.timed_out.store(true, Ordering::Release);
+    }
+
+    /// Whether the tree was ended because its time was over.
+    pub(crate) fn timed_out(&self) -> bool {
+        self.timed_out.load(Ordering::Acquire)
+    }
+
+    /// Set by the keeper when its child has executed the program or ended, or there is none.
+    pub(crate) fn set_released(&self) {
+        self.released.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_released(&self) -> bool {
+        self.released.load(Ordering::Acquire)
     }
 
     pub(crate) fn set_keeper(&self, pid: i32) {

@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::resource::getrlimit;
@@ -48,6 +49,8 @@ pub(crate) struct Surroundings {
     pub(crate) session: Session,
     /// Whether the owner wants to hear when the program has been executed.
     pub(crate) announced: bool,
+    /// After which time the tree is ended.
+    pub(crate) timeout: Option<Duration>,
 }
 
 /// A start that only needs to be carried out. Owns all that keeper and child reach by pointer or

@@ -45,6 +45,14 @@ pub(crate) struct Running {
     pub(crate) keeper_fd: OwnedFd,
 }
 
+/// How a program and its tree ended.
+pub(crate) struct End {
+    /// As wait(2) has it.
+    pub(crate) status: i32,
+    pub(crate) timed_out: bool,
+    pub(crate) usage: RawUsage,
+}
+
 impl Tree {
     /// Carries out `start`. The program may not have been executed yet when this returns.
     pub(crate) fn start(start: Start) -> Result<Tree> {
@@ -60,6 +68,8 @@ impl Tree {
                 Session::Foreground(_) => Place::OwnGroup,
                 Session::Callers => Place::HostsGroup,
             },
+            scope: start.prepared.keeper_scope.as_ref().map(AsRawFd::as_raw_fd),
+            timeout: start.surroundings.timeout,
         });
         let keeper = start_keeper(&stacks, &orders, &start.report)
             .map_err(|errno| Error::step_failed(Step::Keeper, errno))?;
@@ -146,7 +156,7 @@ impl Tree {
     /// # Errors
     ///
     /// What kept the program from being executed; [`ErrorKind::Io`] if the keeper was killed.
-    pub(crate) fn finish(mut self) -> Result<(i32, RawUsage)> {
+    pub(crate) fn finish(mut self) -> Result<End> {
         self.reap();
         let Start { report, command, prepared, .. } = &self.used.start;
         if let Some((step, errno)) = report.failure() {
@@ -155,7 +165,7 @@ impl Tree {
         let Some(status) = report.status() else {
             return Err(Error::new(ErrorKind::Io, "the keeper of the program was killed"));
         };
-        Ok((status, report.usage()))
+        Ok(End { status, timed_out: report.timed_out(), usage: report.usage() })
     }
 
     /// Waits until the keeper has ended and leaves no zombie of it.
@@ -182,8 +192,8 @@ impl Drop for Tree {
             drop(unsafe { OwnedFd::from_raw_fd(fd) });
         }
         // A keeper that was killed may have left a child that still uses it all for a moment.
-        if self.report().status().is_some() || self.report().failure().is_some() {
-            // SAFETY: keeper and child have ended, and nothing comes after a drop.
+        if self.report().is_released() {
+            // SAFETY: keeper and child have left it, and nothing comes after a drop.
             let used = unsafe { ManuallyDrop::take(&mut self.used) };
             used.stacks.give_back();
         }
@@ -231,8 +241,8 @@ fn start_keeper(
             })
     };
     let restored = raw::set_signal_mask(mask);
+    debug_assert!(restored.is_ok(), "the mask was valid before");
     started?;
     // SAFETY: the kernel has just put this descriptor there, for us alone.
-    let keeper = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    restored.map(|_| keeper)
+    Ok(unsafe { OwnedFd::from_raw_fd(pidfd) })
 }

@@ -1,5 +1,5 @@
 //! One run from its start to its end, in the thread that owns the tree: the streams are served, the
-//! clock is watched, the terminal is handed over and taken back.
+//! terminal is handed over and taken back. The clock is the keeper's.
 
 mod sigpipe;
 mod streams;
@@ -11,31 +11,26 @@ pub(crate) use terminal::Foreground;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::error::{Error, Result};
-use crate::spawn::{RawUsage, Running, Start, Tree};
+use crate::spawn::{End, Running, Start, Tree};
 use sigpipe::WithoutSigpipe;
 
 /// A run under way. Dropping it ends and reaps the tree.
 pub(crate) struct Supervisor {
     tree: Tree,
     streams: Streams,
-    deadline: Option<Instant>,
     foreground: Option<Foreground>,
     /// Set while the tree is paused: its stops are not the terminal's.
     paused: Arc<AtomicBool>,
-    timed_out: bool,
 }
 
 /// How a run ended.
 pub(crate) struct Ended {
-    pub(crate) status: i32,
-    pub(crate) usage: RawUsage,
-    pub(crate) timed_out: bool,
+    pub(crate) end: End,
     pub(crate) streams: Streams,
 }
 
@@ -44,12 +39,11 @@ impl Supervisor {
     pub(crate) fn begin(
         start: Start,
         streams: Streams,
-        deadline: Option<Instant>,
         foreground: Option<Foreground>,
         paused: Arc<AtomicBool>,
     ) -> Result<Supervisor> {
         let tree = Tree::start(start)?;
-        Ok(Supervisor { tree, streams, deadline, foreground, paused, timed_out: false })
+        Ok(Supervisor { tree, streams, foreground, paused })
     }
 
     /// Waits until the program has been executed; `None` if it could not be, which
@@ -79,13 +73,13 @@ impl Supervisor {
         if let Some(foreground) = &mut self.foreground {
             foreground.take_back();
         }
-        let (status, usage) = self.tree.finish()?;
+        let end = self.tree.finish()?;
         if let Some(foreground) = self.foreground
-            && libc::WIFSIGNALED(status)
+            && libc::WIFSIGNALED(end.status)
         {
             foreground.restore_modes();
         }
-        Ok(Ended { status, usage, timed_out: self.timed_out, streams: self.streams })
+        Ok(Ended { end, streams: self.streams })
     }
 
     /// Waits for something to happen and serves it; returns whether the tree has ended.
@@ -103,11 +97,6 @@ impl Supervisor {
         if bell {
             self.answer_bell()?;
         }
-        let over = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        if over && !self.timed_out && !ended {
-            self.tree.end()?;
-            self.timed_out = true;
-        }
         Ok(ended)
     }
 
@@ -119,11 +108,7 @@ impl Supervisor {
         fds.extend(collectors.filter_map(|one| one.descriptor()).map(readable));
         let feeder = self.streams.feeder.as_ref();
         fds.extend(feeder.map(|one| PollFd::new(one.descriptor(), PollFlags::POLLOUT)));
-        let timeout = match self.deadline {
-            Some(deadline) if !self.timed_out => until(deadline),
-            _ => PollTimeout::NONE,
-        };
-        match poll(&mut fds, timeout) {
+        match poll(&mut fds, PollTimeout::NONE) {
             Ok(_) => Ok(Ready {
                 ended: fds[0].any().unwrap_or(false),
                 bell: self.tree.bell().is_some() && fds[1].any().unwrap_or(false),
@@ -153,14 +138,4 @@ impl Supervisor {
 struct Ready {
     ended: bool,
     bell: bool,
-}
-
-/// The time left, rounded up to what poll(2) can wait.
-fn until(deadline: Instant) -> PollTimeout {
-    let left = deadline.saturating_duration_since(Instant::now());
-    let millis = left.as_micros().div_ceil(1000).min(i32::MAX as u128);
-    i32::try_from(millis)
-        .ok()
-        .and_then(|ms| PollTimeout::try_from(ms).ok())
-        .unwrap_or(PollTimeout::MAX)
 }

@@ -67,12 +67,7 @@ impl Foreground {
     ) -> Result<()> {
         self.take_back();
         if stops_by_default(signal) && is_in_a_job() {
-            // The group, for a shell that waits for all of it. It reaches this process at some
-            // point; the second signal stops it here and now, and both are over when it goes on.
-            if let Ok(signal) = Signal::try_from(signal) {
-                kill(Pid::from_raw(0), signal).ok();
-            }
-            raise(Signal::SIGSTOP).ok();
+            stop_this_group(signal);
         }
         // In the background the terminal is somebody else's.
         if tcgetpgrp(&self.terminal) == Ok(self.group) {
@@ -95,6 +90,23 @@ impl Drop for Foreground {
 
 fn stops_by_default(signal: i32) -> bool {
     signal == libc::SIGSTOP || raw::disposition(signal) == Ok(Disposition::Default)
+}
+
+/// Stops every other process of this group, for a shell that waits for all of it, and then this
+/// one. A signal to the whole group would stop this one at some point, a second one would perhaps
+/// come after somebody let it go on: so it is deaf to the first, and the other one stops it here.
+fn stop_this_group(signal: i32) {
+    let Ok(stop) = Signal::try_from(signal) else { return };
+    if signal != libc::SIGSTOP && raw::ignore_signal(signal).is_ok() {
+        kill(Pid::from_raw(0), stop).ok();
+        raw::reset_signal(signal).ok();
+    }
+    let before = SigSet::from(stop).thread_swap_mask(SigmaskHow::SIG_UNBLOCK);
+    raise(stop).ok();
+    if let Ok(before) = before {
+        let restored = before.thread_set_mask();
+        debug_assert!(restored.is_ok(), "the mask was valid before");
+    }
 }
 
 /// Whether the parent is in this session and another group: the sign of a shell that lets stopped

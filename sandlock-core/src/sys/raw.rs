@@ -189,10 +189,19 @@ pub(crate) fn disposition(signal: i32) -> Result<Disposition, Errno> {
     })
 }
 
-/// rt_sigaction(2) to SIG_DFL.
+/// rt_sigaction(2) to SIG_DFL, for the whole process.
 pub(crate) fn reset_signal(signal: i32) -> Result<(), Errno> {
-    let action: KernelSigaction = [0; 4];
-    // SAFETY: the caller's dispositions are its own (cloned without CLONE_SIGHAND).
+    set_disposition(signal, libc::SIG_DFL)
+}
+
+/// rt_sigaction(2) to SIG_IGN, for the whole process.
+pub(crate) fn ignore_signal(signal: i32) -> Result<(), Errno> {
+    set_disposition(signal, libc::SIG_IGN)
+}
+
+fn set_disposition(signal: i32, disposition: usize) -> Result<(), Errno> {
+    let action: KernelSigaction = [disposition, 0, 0, 0];
+    // SAFETY: the kernel reads four words, and neither disposition is a function.
     check(unsafe {
         raw_syscall!(Sysno::rt_sigaction, signal, action.as_ptr(), 0usize, SIGSET_SIZE)
     })
@@ -266,20 +275,24 @@ pub(crate) fn peek_any() -> Peeked {
 
 /// wait4(2) for a child that has ended: its status.
 pub(crate) fn reap(pid: i32) -> Option<i32> {
-    wait(pid, libc::WNOHANG | libc::__WALL)
-}
-
-/// wait4(2) for a child that has stopped: by which signal.
-pub(crate) fn take_stop(pid: i32) -> Option<i32> {
-    let status = wait(pid, libc::WNOHANG | libc::WUNTRACED | libc::__WALL)?;
-    libc::WIFSTOPPED(status).then(|| libc::WSTOPSIG(status))
-}
-
-fn wait(pid: i32, flags: i32) -> Option<i32> {
     let mut status = 0i32;
+    let flags = libc::WNOHANG | libc::__WALL;
     // SAFETY: the kernel writes one int.
     let answer = unsafe { raw_syscall!(Sysno::wait4, pid, &raw mut status, flags, 0usize) };
     (check(answer) == Ok(pid.cast_unsigned() as usize)).then_some(status)
+}
+
+/// waitid(2) for a child that has stopped: by which signal. One that has ended since is not reaped.
+pub(crate) fn take_stop(pid: i32) -> Option<i32> {
+    const P_PID: u32 = 1;
+    // SAFETY: all zeros is a valid siginfo.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let flags = libc::WSTOPPED | libc::WNOHANG | libc::__WALL;
+    // SAFETY: the kernel writes one `siginfo_t`.
+    let answer = unsafe { raw_syscall!(Sysno::waitid, P_PID, pid, &raw mut info, flags, 0usize) };
+    // SAFETY: what waitid(2) fills in has a process id and a status.
+    let (found, signal) = unsafe { (info.si_pid(), info.si_status()) };
+    (check(answer).is_ok() && found == pid).then_some(signal)
 }
 
 /// kill(2) with SIGKILL. `pid` is a child that the caller has not reaped; the signal is lost only
@@ -293,6 +306,27 @@ pub(crate) fn kill_child(pid: i32) {
 pub(crate) fn kill_group(leader: i32, signal: i32) {
     // SAFETY: the call takes two numbers.
     unsafe { raw_syscall!(Sysno::kill, -leader, signal) };
+}
+
+/// kill(2) with SIGKILL of everybody whom the caller may signal, but itself. The caller has a Landlock
+/// domain that scopes signals, and has seen that it holds.
+pub(crate) fn kill_everybody_in_scope() {
+    // SAFETY: the call takes two numbers.
+    unsafe { raw_syscall!(Sysno::kill, -1i32, libc::SIGKILL) };
+}
+
+/// kill(2) with the null signal: whether the caller may signal `pid`.
+pub(crate) fn may_signal(pid: i32) -> Result<(), Errno> {
+    // SAFETY: the call takes two numbers.
+    check(unsafe { raw_syscall!(Sysno::kill, pid, 0) }).map(drop)
+}
+
+/// clock_gettime(2) CLOCK_MONOTONIC, which cannot fail for this clock.
+pub(crate) fn monotonic_time() -> Duration {
+    let mut time = [0u64; 2];
+    // SAFETY: the kernel writes one timespec of two 64-bit words.
+    unsafe { raw_syscall!(Sysno::clock_gettime, libc::CLOCK_MONOTONIC, time.as_mut_ptr()) };
+    Duration::new(time[0], time[1] as u32)
 }
 
 /// write(2) of a count of one to an event descriptor.

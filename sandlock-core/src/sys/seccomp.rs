@@ -53,7 +53,8 @@ pub(crate) fn probe_notifications() -> Notifications {
     if !knows_action(libc::SECCOMP_RET_USER_NOTIF) {
         return Notifications::default();
     }
-    std::thread::spawn(probe_in_this_thread).join().unwrap_or_default()
+    let thread = std::thread::Builder::new().spawn(probe_in_this_thread);
+    thread.map_or(Notifications::default(), |thread| thread.join().unwrap_or_default())
 }
 
 fn probe_in_this_thread() -> Notifications {

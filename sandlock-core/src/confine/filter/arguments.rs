@@ -9,16 +9,22 @@ use crate::error::Result;
 use crate::plan::filter::{Case, Condition, Test, Width};
 
 /// The most conditions of one call: each may be a level of recursion here.
-const MOST_CONDITIONS: usize = 512;
+const MOST_CONDITIONS: usize = 128;
+/// The most questions that are asked about one call, many times what fits into a program.
+const MOST_QUESTIONS: usize = 10_000;
 
 /// Refuses with `errno` where one of `cases` holds, and allows otherwise.
 pub(super) fn judge(graph: &mut Graph, errno: i32, cases: &[Case]) -> Result<Decision> {
     check(cases)?;
     let allowed = graph.answer(libc::SECCOMP_RET_ALLOW);
     let refused = graph.answer(refusal(errno));
-    let mut judge = Judge { graph, allowed, refused, known: HashMap::new() };
+    let mut judge = Judge { graph, allowed, refused, known: HashMap::new(), questions: 0 };
     let open = cases.iter().map(|case| Cow::Borrowed(case.0.as_slice())).collect();
-    Ok(judge.decide(open, None))
+    let decision = judge.decide(open, None);
+    match judge.questions {
+        0..MOST_QUESTIONS => Ok(decision),
+        _ => Err(broken("a call's conditions multiply too much")),
+    }
 }
 
 /// Rejects what does not say what it seems to: no condition at all, and bits outside the width or
@@ -60,11 +66,13 @@ struct Judge<'g, 'a> {
     refused: Decision,
     /// Decisions made already: what is still open after different answers is often the same.
     known: HashMap<(Open<'a>, Loaded), Decision>,
+    /// How many questions were asked; beyond the limit nothing is decided any more.
+    questions: usize,
 }
 
 impl<'a> Judge<'_, 'a> {
     fn decide(&mut self, cases: Open<'a>, loaded: Loaded) -> Decision {
-        if cases.iter().any(|case| case.is_empty()) {
+        if cases.iter().any(|case| case.is_empty()) || self.questions >= MOST_QUESTIONS {
             return self.refused;
         }
         let Some([condition, rest @ ..]) = cases.first().map(|case| &**case) else {
@@ -85,6 +93,7 @@ impl<'a> Judge<'_, 'a> {
     }
 
     fn ask(&mut self, question: &Condition, cases: &Open<'a>, loaded: Loaded) -> Decision {
+        self.questions += 1;
         let low = ARGUMENTS + 8 * u32::from(question.argument);
         let is_masked = matches!(question.test, Test::MaskedEq(_));
         let after = (question.width == Width::Bits32 && !is_masked).then_some(low);

@@ -117,6 +117,28 @@ fn a_program_cannot_change_flags_of_a_file_through_a_read_only_descriptor() {
     );
 }
 
+/// A descriptor that can neither be read nor written needs no grant.
+#[test]
+fn a_program_cannot_guess_what_a_file_holds_by_deduplicating_it() {
+    const FICLONE: u64 = 0x4004_9409;
+    const FICLONERANGE: u64 = 0x4020_940d;
+    const FIDEDUPERANGE: u64 = 0xc018_9436;
+    const BTRFS_SUBVOL_CREATE: u64 = 0x5000_940e;
+    expect(
+        Policy::builder(),
+        &[
+            ("ioctl", &[3, FIDEDUPERANGE], EPERM),
+            ("ioctl", &[3, DIRTY | FIDEDUPERANGE], EPERM),
+            ("ioctl", &[3, BTRFS_SUBVOL_CREATE], EPERM),
+            ("ioctl", &[3, FICLONE], ALLOW),
+            ("ioctl", &[3, FICLONERANGE], ALLOW),
+            ("ioctl", &[3, DIRTY | FICLONERANGE], ALLOW),
+            ("ioctl", &[3, FICLONE ^ 1], EPERM),
+            ("ioctl", &[3, FIDEDUPERANGE ^ 0x0100], ALLOW),
+        ],
+    );
+}
+
 #[test]
 fn a_program_cannot_hold_up_others_with_a_lease() {
     const SETLEASE: u64 = libc::F_SETLEASE as u64;

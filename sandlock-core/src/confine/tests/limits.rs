@@ -87,13 +87,13 @@ fn a_program_longer_than_the_kernel_takes_is_an_error() {
         (number, Verdict::RefuseWhen(libc::EPERM, (0..count).map(case).collect()))
     };
     // Calls, and conditions of each: calls that are each fine alone; one that is too long by itself.
-    for (calls, count, what) in [(10, 500, "instructions of at most 4096"), (1, 513, "512")] {
+    for (calls, count, what) in [(40, 120, "instructions of at most 4096"), (1, 129, "128")] {
         let verdicts = (0..calls).map(|number| verdict(number, count)).collect();
         let error = filter::compile(&FilterPlan { arch: Arch::NATIVE, verdicts }).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Policy);
         assert!(error.to_string().contains(what), "{error}");
     }
-    for (calls, count) in [(8, 500), (1, 512)] {
+    for (calls, count) in [(30, 120), (1, 128)] {
         let verdicts = (0..calls).map(|number| verdict(number, count)).collect();
         Filter::new(FilterPlan { arch: Arch::NATIVE, verdicts });
     }

@@ -3,7 +3,10 @@
 
 use super::{Rules, any_of, refuse_when};
 
+/// A lease on a directory (Linux 6.19), not in libc yet.
+const F_SETDELEG: i32 = 1040;
+
 pub(super) fn rules(rules: &mut Rules) {
-    let commands = [libc::F_SETLEASE, libc::F_NOTIFY].map(i32::cast_unsigned);
+    let commands = [libc::F_SETLEASE, libc::F_NOTIFY, F_SETDELEG].map(i32::cast_unsigned);
     rules.insert("fcntl", refuse_when(any_of(1, &commands)));
 }

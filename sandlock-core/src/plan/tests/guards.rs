@@ -191,7 +191,7 @@ fn contradictions_are_problems_of_their_setting() {
         (Policy::builder().only_syscalls(["@memory"]), "syscalls.only", "@processes"),
         (Policy::builder().only_syscalls(["execveat"]), "syscalls.only", "execve"),
         (Policy::builder().deny_syscalls(["execve"]), "syscalls.deny", "execve"),
-        (Policy::builder().deny_syscalls(["@processes"]), "syscalls.deny", "execve"),
+        (Policy::builder().deny_syscalls(["exit_group"]), "syscalls.deny", "crash"),
         (Policy::builder().allow_syscalls(["socket"]), "syscalls.allow", "net.*"),
         (Policy::builder().allow_syscalls(["@sockets"]), "syscalls.allow", "net.*"),
         (Policy::builder().allow_syscalls(["listen"]), "syscalls.allow", "listen"),
@@ -227,6 +227,13 @@ fn values_that_no_text_could_say_are_problems_of_their_setting() {
         policy.process.env.insert("A".parse().unwrap(), "\0".into());
     };
     assert_eq!(changed(set), "process.env.A");
+}
+
+#[test]
+fn what_a_failed_start_needs_is_outside_no_allow_list() {
+    let filter = plan(Policy::builder().only_syscalls(["execve"])).filter;
+    let number = Arch::NATIVE.number_of("exit_group").unwrap();
+    assert_eq!(filter.verdicts.get(&number), None);
 }
 
 #[test]

@@ -200,6 +200,24 @@ fn tcp_that_the_policy_leaves_open_is_not_missed_on_an_old_kernel() {
     assert!(!plan.enforcement.degraded.iter().any(|line| line.contains("net_tcp")));
 }
 
+/// Where the keeper's signals are scoped, nothing else is needed to end the tree.
+#[test]
+fn child_lists_are_needed_where_signals_cannot_be_scoped() {
+    let plan = |level, policy: PolicyBuilder| {
+        let mut host = Host::fake(level);
+        host.child_lists = false;
+        Plan::new(&policy.build().unwrap(), &host)
+    };
+    let unscoped = || Policy::builder().protection(Protection::SignalScope, Mode::Off);
+    assert!(plan(7, Policy::builder()).is_ok());
+    for (level, policy) in [(7, unscoped()), (5, if_available())] {
+        let error = plan(level, policy).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains("/proc"), "{error}");
+        assert!(error.hint().unwrap().contains("signal_scope"), "{error}");
+    }
+}
+
 #[test]
 fn a_host_without_the_basics_is_an_error_with_a_way_out() {
     let broken = |change: fn(&mut Host)| {
@@ -210,7 +228,6 @@ fn a_host_without_the_basics_is_an_error_with_a_way_out() {
     let cases = [
         (broken(|host| host.landlock_abi = 0), "Landlock", "5.13"),
         (broken(|host| host.seccomp_filter = false), "seccomp", "CONFIG_SECCOMP_FILTER"),
-        (broken(|host| host.child_lists = false), "/proc", "CONFIG_PROC_CHILDREN"),
         (broken(|host| host.subreaper = false), "reaper", "sandbox already"),
     ];
     for (host, what, way_out) in cases {

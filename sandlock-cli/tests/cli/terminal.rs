@@ -1,0 +1,245 @@
+//! `sandlock run` in a terminal, as a user of a shell meets it, and signals that are sent to it.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use nix::pty::{Winsize, openpty};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::harness::{GRANTS, SANDLOCK, command};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A terminal with a session of its own on it.
+struct Terminal {
+    master: File,
+    slave: OwnedFd,
+    process: Child,
+    printed: Receiver<Vec<u8>>,
+    unread: String,
+}
+
+impl Terminal {
+    /// Runs `words` as the leader of the session.
+    fn with(words: &[&str]) -> Terminal {
+        // Wide, so that no shell breaks the lines that are typed.
+        let size = Winsize { ws_row: 24, ws_col: 500, ws_xpixel: 0, ws_ypixel: 0 };
+        let pty = openpty(&size, None).unwrap();
+        let stdio = || Stdio::from(pty.slave.try_clone().unwrap());
+        let mut leader = command("setsid");
+        leader.args(["--ctty", "--wait"]).args(words);
+        leader.env("PS1", "ready> ").env("TERM", "dumb").env("SANDLOCK", SANDLOCK);
+        let process = leader.stdin(stdio()).stdout(stdio()).stderr(stdio()).spawn().unwrap();
+        let (sender, printed) = channel();
+        let mut reader = File::from(pty.master.try_clone().unwrap());
+        std::thread::spawn(move || {
+            let mut block = [0; 4096];
+            // EIO: nobody has the terminal open any more.
+            while let Ok(length @ 1..) = reader.read(&mut block) {
+                if sender.send(block[..length].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        let master = File::from(pty.master);
+        Terminal { master, slave: pty.slave, process, printed, unread: String::new() }
+    }
+
+    /// An interactive shell in which `run` stands for the command with the usual grants.
+    fn with_shell() -> Terminal {
+        let mut terminal = Terminal::with(&["bash", "--norc", "--noprofile", "-i"]);
+        terminal.expect("ready> ");
+        let grants = GRANTS.join(" ");
+        let run = "$SANDLOCK run -w /dev/null -w /dev/tty";
+        terminal.line(&format!("run() {{ {run} {grants} -r /bin -- \"$@\"; }}"));
+        terminal.expect("ready> ");
+        terminal
+    }
+
+    /// Types a line. The terminal echoes it.
+    fn line(&mut self, text: &str) {
+        self.type_in(&format!("{text}\n"));
+        self.expect("\r\n");
+    }
+
+    fn type_in(&mut self, text: &str) {
+        self.master.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Reads until `text` has been printed, and returns what came before it.
+    fn expect(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some((before, after)) = self.unread.split_once(text) {
+                let before = before.to_owned();
+                self.unread = after.to_owned();
+                return before;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.printed.recv_timeout(left) {
+                Ok(block) => self.unread.push_str(&String::from_utf8_lossy(&block)),
+                Err(_) => panic!("{text:?} was not printed: {:?}", self.unread),
+            }
+        }
+    }
+
+    /// What stty(1) says or does to the terminal.
+    fn stty(&self, words: &[&str]) -> String {
+        let mut stty = Command::new("stty");
+        let output = stty.args(words).stdin(self.slave.try_clone().unwrap()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // The session ends with its leader, which may have ended already.
+        let _ended = (self.process.kill(), self.process.wait());
+    }
+}
+
+const CTRL_C: &str = "\x03";
+const CTRL_Z: &str = "\x1a";
+
+#[test]
+fn ctrl_c_reaches_the_program_and_its_answer_is_the_status() {
+    let mut terminal = Terminal::with_shell();
+    terminal.line("run sh -c 'trap \"echo caught; exit 7\" INT; echo be\"\"gun; read line'");
+    terminal.expect("begun");
+    terminal.type_in(CTRL_C);
+    terminal.expect("caught");
+    terminal.expect("ready> ");
+    terminal.line("echo status $?");
+    terminal.expect("status 7");
+    // One that does nothing about it ends by the signal.
+    terminal.expect("ready> ");
+    terminal.line("run sh -c 'echo be\"\"gun; read line'");
+    terminal.expect("begun");
+    terminal.type_in(CTRL_C);
+    terminal.expect("ready> ");
+    terminal.line("echo status $?");
+    terminal.expect("status 130");
+}
+
+#[test]
+fn ctrl_z_stops_the_job_and_the_shell_lets_it_go_on() {
+    let mut terminal = Terminal::with_shell();
+    let loops = "while :; do sleep 0.02; done";
+    terminal
+        .line(&format!("run sh -c 'trap \"echo ag\\\"\\\"ain\" CONT; echo be\"\"gun; {loops}'"));
+    terminal.expect("begun");
+    for _ in 0..5 {
+        terminal.type_in(CTRL_Z);
+        terminal.expect("Stopped");
+        terminal.expect("ready> ");
+        terminal.line("fg");
+        // A key that comes before the program goes on is lost, as in every shell.
+        terminal.expect("again");
+    }
+    terminal.type_in(CTRL_C);
+    terminal.expect("ready> ");
+    terminal.line("echo status $?");
+    terminal.expect("status 130");
+}
+
+#[test]
+fn a_job_in_the_background_leaves_the_terminal_alone_until_it_is_brought_back() {
+    let mut terminal = Terminal::with_shell();
+    terminal.line("run sh -c 'read line; echo got $line' &");
+    terminal.expect("ready> ");
+    terminal.line("echo still $((40 + 2))");
+    terminal.expect("still 42");
+    terminal.expect("ready> ");
+    terminal.line("fg");
+    terminal.expect("run");
+    terminal.line("that");
+    terminal.expect("got that");
+    terminal.expect("ready> ");
+}
+
+#[test]
+fn a_shell_inside_controls_jobs_of_its_own() {
+    let mut terminal = Terminal::with_shell();
+    terminal.line("PS1='inner> ' run bash --norc --noprofile -i");
+    terminal.expect("inner> ");
+    terminal.line("cat");
+    terminal.line("first");
+    terminal.expect("first");
+    terminal.type_in(CTRL_Z);
+    terminal.expect("Stopped");
+    terminal.expect("inner> ");
+    terminal.line("fg");
+    terminal.expect("cat");
+    terminal.line("second");
+    terminal.expect("second");
+    terminal.type_in(CTRL_C);
+    terminal.expect("inner> ");
+    terminal.line("exit 5");
+    terminal.expect("ready> ");
+    terminal.line("echo status $?");
+    terminal.expect("status 5");
+}
+
+#[test]
+fn a_change_of_size_reaches_the_program() {
+    let mut terminal = Terminal::with_shell();
+    terminal
+        .line("run sh -c 'trap \"stty size\" WINCH; echo be\"\"gun; while read line; do :; done'");
+    terminal.expect("begun");
+    terminal.stty(&["rows", "33", "cols", "44"]);
+    // dash waits for the end of its read first.
+    terminal.line("");
+    terminal.expect("33 44");
+}
+
+#[test]
+fn a_terminal_is_given_back_as_it_was_by_a_program_that_is_killed() {
+    let end = "echo ended; read line";
+    let raw = "stty raw -echo; echo begun; read line; kill -KILL $$";
+    let script = format!("\"$SANDLOCK\" run {} -r /bin -- sh -c '{raw}'; {end}", GRANTS.join(" "));
+    let mut terminal = Terminal::with(&["sh", "-c", &script]);
+    terminal.expect("begun");
+    assert!(terminal.stty(&["-a"]).contains("-icanon"), "the program has changed it");
+    terminal.type_in("\n");
+    terminal.expect("ended");
+    let modes = terminal.stty(&["-a"]);
+    assert!(modes.contains(" icanon") && modes.contains(" echo "), "{modes}");
+    terminal.line("");
+}
+
+/// Starts `sandlock run` without a terminal, and waits until the program has begun.
+fn begun(script: &str) -> (Child, impl Read) {
+    let mut process = command(SANDLOCK)
+        .args(["run"])
+        .args(GRANTS)
+        .args(["--", "sh", "-c", script])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = process.stdout.take().unwrap();
+    let mut line = [0; 6];
+    stdout.read_exact(&mut line).unwrap();
+    assert_eq!(&line, b"begun\n");
+    (process, stdout)
+}
+
+#[test]
+fn signals_that_ask_for_an_end_are_passed_on() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        let name = signal.as_str().trim_start_matches("SIG");
+        let caught = format!("trap 'exit 9' {name}; echo begun; while :; do sleep 0.01; done");
+        let (mut process, _stdout) = begun(&caught);
+        kill(Pid::from_raw(process.id().cast_signed()), signal).unwrap();
+        assert_eq!(process.wait().unwrap().code(), Some(9), "{signal}");
+        let (mut process, _stdout) = begun("echo begun; while :; do sleep 0.01; done");
+        kill(Pid::from_raw(process.id().cast_signed()), signal).unwrap();
+        assert_eq!(process.wait().unwrap().code(), Some(128 + signal as i32), "{signal}");
+    }
+}
