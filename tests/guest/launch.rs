@@ -15,6 +15,8 @@ pub(crate) fn run(name: &str, arguments: &[&OsStr]) -> bool {
     command.args(&arguments[end + 2..]);
     match name {
         "plain" => panic!("{}", command.exec()),
+        "first-process" => as_first_process(true, command),
+        "first-process-with-foreign-proc" => as_first_process(false, command),
         "terminal" => in_a_terminal(command),
         "socket" => with_socket(word, command),
         "without-capability" => without_capability(word.parse().unwrap(), command),
@@ -46,6 +48,28 @@ fn in_a_terminal(mut command: Command) {
             std::io::stdout().write_all(&block[..length]).unwrap();
         }
         std::process::exit(child.wait().unwrap().code().unwrap_or(1));
+    }
+}
+
+/// Runs `command` as process 1 of a pid namespace, with that namespace's /proc or its parent's.
+fn as_first_process(with_proc: bool, mut command: Command) {
+    // SAFETY: the texts are NUL-terminated, and what is unshared is this process's own.
+    unsafe {
+        assert_eq!(libc::unshare(libc::CLONE_NEWPID | libc::CLONE_NEWNS), 0);
+        let none = std::ptr::null();
+        let private = libc::MS_REC | libc::MS_PRIVATE;
+        assert_eq!(libc::mount(none, c"/".as_ptr(), none, private, none.cast()), 0);
+        let pid = libc::fork();
+        if pid == 0 {
+            if with_proc {
+                let proc = c"proc".as_ptr();
+                assert_eq!(libc::mount(proc, c"/proc".as_ptr(), proc, 0, none.cast()), 0);
+            }
+            panic!("{}", command.exec());
+        }
+        let mut status = 0;
+        assert_eq!(libc::waitpid(pid, &raw mut status, 0), pid);
+        std::process::exit(if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { 1 });
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::Write as _;
+use std::time::{Duration, Instant};
 
 /// Does the action `name`, if it is one of this file.
 pub(crate) fn run(name: &str, arguments: &[&OsStr]) -> bool {
@@ -15,6 +16,11 @@ pub(crate) fn run(name: &str, arguments: &[&OsStr]) -> bool {
         "orphans" => orphans(number()),
         "family" => family(),
         "hang" => hang(),
+        "bomb" => bomb(number()),
+        "run-away" => run_away(number()),
+        "echo" => echo(),
+        "spin" => spin(number()),
+        "stop-and-die" => stop_and_die(number()),
         _ => return false,
     }
     true
@@ -48,6 +54,9 @@ fn session() {
     // SAFETY: these calls take numbers.
     let leads = unsafe { libc::getsid(0) == libc::getpid() };
     println!("leads_session ok {leads}");
+    // SAFETY: takes numbers.
+    let is_foreground = unsafe { libc::tcgetpgrp(0) == libc::getpgrp() };
+    println!("foreground ok {is_foreground}");
     match std::fs::File::open("/dev/tty") {
         Ok(_) => println!("tty ok"),
         Err(error) => println!("tty {}", error.raw_os_error().unwrap_or(0)),
@@ -85,6 +94,76 @@ fn orphans(count: i32) {
 fn family() {
     orphans(3);
     println!("family ok");
+    hang();
+}
+
+/// Forks wherever there is room, in every copy, for so many seconds. Only where RLIMIT_NPROC counts,
+/// which is not for user 0, there is an end to the room.
+fn bomb(seconds: i32) {
+    let end = Instant::now() + Duration::from_secs(seconds.unsigned_abs().into());
+    // SAFETY: takes nothing; copies of a process with one thread may do anything.
+    unsafe {
+        assert_ne!(libc::getuid(), 0, "user 0 has room without end");
+        println!("bomb ok");
+        while Instant::now() < end {
+            libc::fork();
+        }
+        libc::_exit(0);
+    }
+}
+
+/// Forks once and ends, in a new session each time, for so many seconds: it is never the same
+/// process that is looked at and killed.
+fn run_away(seconds: i32) {
+    let end = Instant::now() + Duration::from_secs(seconds.unsigned_abs().into());
+    println!("run-away ok");
+    // SAFETY: copies of a process with one thread may do anything.
+    unsafe {
+        while Instant::now() < end {
+            match libc::fork() {
+                0 => {
+                    libc::setsid();
+                }
+                -1 => {}
+                _ => libc::_exit(0),
+            }
+        }
+        libc::_exit(0);
+    }
+}
+
+/// Copies descriptor 0 to 1, and says on 2 how much it was.
+fn echo() {
+    let copied = std::io::copy(&mut std::io::stdin(), &mut std::io::stdout()).unwrap();
+    eprintln!("{copied}");
+}
+
+/// Uses so many milliseconds of processor time.
+fn spin(milliseconds: i32) {
+    // SAFETY: the kernel writes one structure.
+    let used = || unsafe {
+        let mut time: libc::timespec = std::mem::zeroed();
+        libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time);
+        time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+    };
+    while used() < milliseconds.into() {}
+    println!("spin ok");
+}
+
+/// Stops itself and is killed by a child of its own, a moment apart that grows with `pause`.
+fn stop_and_die(pause: i32) {
+    // SAFETY: the child of a process with one thread may do anything; this process is meant.
+    unsafe {
+        let program = libc::getpid();
+        if libc::fork() == 0 {
+            for _ in 0..pause * 20 {
+                std::hint::spin_loop();
+            }
+            libc::kill(program, libc::SIGKILL);
+            libc::_exit(0);
+        }
+        libc::kill(program, libc::SIGSTOP);
+    }
     hang();
 }
 

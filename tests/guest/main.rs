@@ -1,7 +1,13 @@
 //! The program that tests run inside a sandbox: `guest ACTION [ARG…]` does one thing with raw
 //! system calls and prints one line about each: `NAME ok VALUE` or `NAME ERRNO`.
 
-#![allow(unsafe_code, clippy::print_stdout, clippy::unwrap_used, clippy::panic)]
+#![allow(
+    unsafe_code,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    clippy::panic
+)]
 
 use std::ffi::{OsStr, OsString};
 

@@ -4,19 +4,7 @@ use sandlock::Protection::SignalScope;
 use sandlock::{ErrorKind, Mode, Sandbox};
 
 use crate::calls::{Argument, Calls};
-use crate::harness::{GUEST, again, alone, here, policy, read_to_end, run};
-
-/// The orphans hold the output of the process that this test runs in: it ends when they are gone.
-#[test]
-fn no_descendant_survives_the_program() {
-    if let Some(printed) = again(here!(), &["plain"]) {
-        // Those that had the time to say their name; one of them proves that they live at all.
-        assert!(printed.contains("orphan ok "), "{printed}");
-        return;
-    }
-    let sandbox = Sandbox::new(policy().build().unwrap()).unwrap();
-    assert!(sandbox.run_interactive([GUEST, "orphans", "5"]).unwrap().success());
-}
+use crate::harness::{GUEST, alone, here, policy, run};
 
 #[test]
 fn many_threads_run_programs_of_one_sandbox_at_once() {
@@ -175,31 +163,4 @@ fn a_killed_keeper_is_an_error_and_takes_the_program_along() {
         assert!(error.to_string().contains("keeper"), "{error}");
     }
     assert!(signal(0).unwrap().success());
-}
-
-/// The guest's descendants print their ids to a pipe that they keep open: it ends when the last of
-/// them is gone, whoever had to kill it.
-#[test]
-fn the_tree_dies_with_a_host_that_is_killed() {
-    use std::io::{BufRead, BufReader};
-    if std::env::var_os("SANDLOCK_TEST_HOST").is_some() {
-        let sandbox = Sandbox::new(policy().build().unwrap()).unwrap();
-        let output = sandbox.run_interactive([GUEST, "family"]).unwrap();
-        panic!("the guest does not end by itself: {output:?}");
-    }
-    let mut host = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", here!(), "--nocapture"])
-        .env("SANDLOCK_TEST_HOST", "1")
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut printed = BufReader::new(host.stdout.take().unwrap());
-    let mut line = String::new();
-    while !line.starts_with("family ok") {
-        line.clear();
-        assert_ne!(printed.read_line(&mut line).unwrap(), 0, "the host ended early");
-    }
-    host.kill().unwrap();
-    host.wait().unwrap();
-    read_to_end(printed);
 }

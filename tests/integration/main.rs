@@ -11,6 +11,7 @@
 mod address;
 mod arguments;
 mod calls;
+mod child;
 mod deny_list;
 mod filesystem;
 mod harness;
@@ -23,4 +24,5 @@ mod scene;
 mod start;
 mod tasks;
 mod terminal;
+mod tree;
 mod unix_sockets;

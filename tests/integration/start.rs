@@ -117,7 +117,7 @@ fn signals_are_reset_although_the_host_blocks_and_ignores_them() {
 #[test]
 fn a_captured_run_leads_a_session_without_terminal() {
     let printed = says(policy().fs_write("/dev/tty"), &["session"]);
-    assert_eq!(printed, format!("leads_session ok true\ntty {}", libc::ENXIO));
+    assert_eq!(printed, format!("leads_session ok true\nforeground ok false\ntty {}", libc::ENXIO));
 }
 
 #[test]

@@ -1,0 +1,332 @@
+//! A program under way: its streams, its signals, waiting for it, and what comes too late.
+
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sandlock::{Child, ErrorKind, Launch, Reason, Sandbox, Stdio};
+
+use crate::harness::{GUEST, policy};
+
+fn sandbox() -> Sandbox {
+    Sandbox::new(policy().build().unwrap()).unwrap()
+}
+
+fn launch(action: &[&str]) -> Launch {
+    Launch::new([&[GUEST], action].concat())
+}
+
+/// The guest with both ends of its life in our hands: it waits for its input to end.
+fn waiting() -> Child {
+    sandbox().spawn(launch(&["echo"]).stdin(Stdio::piped())).unwrap()
+}
+
+/// A guest that does not end by itself, and its descendants.
+fn hanging() -> Child {
+    let child = sandbox().spawn(launch(&["family"]).stdout(Stdio::piped())).unwrap();
+    read_until(&mut child.stdout().unwrap(), "family ok\n");
+    child
+}
+
+fn read_until(reader: &mut impl Read, end: &str) -> String {
+    let mut text = String::new();
+    let mut byte = [0];
+    while !text.ends_with(end) {
+        assert_eq!(reader.read(&mut byte).unwrap(), 1, "{text:?} is all there is");
+        text.push(char::from(byte[0]));
+    }
+    text
+}
+
+#[test]
+fn bytes_go_in_and_come_out_while_the_program_runs() {
+    let child =
+        sandbox().spawn(launch(&["echo"]).stdin(Stdio::piped()).stdout(Stdio::piped())).unwrap();
+    let (mut stdin, mut stdout) = (child.stdin().unwrap(), child.stdout().unwrap());
+    for word in ["one\n", "two\n", "three\n"] {
+        stdin.write_all(word.as_bytes()).unwrap();
+        assert_eq!(read_until(&mut stdout, "\n"), word);
+    }
+    drop(stdin);
+    let output = child.wait().unwrap();
+    assert_eq!((output.code(), output.stderr()), (Some(0), &b"14\n"[..]));
+    assert_eq!(stdout.read(&mut [0]).unwrap(), 0, "the end of the stream is the program's");
+}
+
+/// Far more than pipes hold, in both directions at once.
+#[test]
+fn input_of_any_size_is_fed_while_both_outputs_are_collected() {
+    for size in [0, 1, 65536, 3 << 20] {
+        let input: Vec<u8> = (0..size).map(|index| index as u8).collect();
+        let output = sandbox().run(launch(&["echo"]).input(input.clone())).unwrap();
+        assert!(output.success());
+        assert_eq!(output.stdout(), input);
+        assert_eq!(output.stderr(), format!("{size}\n").as_bytes());
+    }
+}
+
+#[test]
+fn a_program_that_reads_nothing_of_its_input_is_no_error() {
+    let spawned = sandbox().spawn(launch(&["exit", "3"]).input(vec![b'x'; 1 << 20])).unwrap();
+    assert_eq!(spawned.wait().unwrap().code(), Some(3));
+    let output = sandbox().run(launch(&["exit", "3"]).input(vec![b'x'; 1 << 20])).unwrap();
+    assert_eq!(output.code(), Some(3));
+    // The signal that came of it was not left for the host: its default would end this process.
+    // SAFETY: asks for the set of this thread.
+    let pending = unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigpending(&raw mut set);
+        libc::sigismember(&raw const set, libc::SIGPIPE)
+    };
+    assert_eq!(pending, 0);
+}
+
+#[test]
+fn what_is_beyond_the_limit_of_capture_is_counted_and_the_program_goes_on() {
+    const SIZE: usize = 1 << 20;
+    let run = |limit: u64| {
+        sandbox().run(launch(&["print", &SIZE.to_string()]).capture_limit(limit)).unwrap()
+    };
+    for limit in [0, 1, 1000, 65536, SIZE - 1] {
+        let output = run(limit as u64);
+        assert!(output.success(), "{output:?}");
+        for (kept, dropped) in
+            [(output.stdout(), output.stdout_dropped()), (output.stderr(), output.stderr_dropped())]
+        {
+            assert_eq!((kept.len(), dropped), (limit, (SIZE - limit) as u64));
+        }
+    }
+    let output = run(SIZE as u64);
+    assert_eq!((output.stdout().len(), output.stdout_dropped()), (SIZE, 0));
+}
+
+#[test]
+fn descriptors_and_files_are_handed_in_and_stay_the_callers() {
+    let mut source = tempfile::tempfile().unwrap();
+    source.write_all(b"from a file").unwrap();
+    source.rewind().unwrap();
+    let mut target = tempfile::tempfile().unwrap();
+    let output =
+        sandbox().run(launch(&["echo"]).stdin(source).stdout(target.try_clone().unwrap())).unwrap();
+    assert!(output.success() && output.stdout().is_empty());
+    target.rewind().unwrap();
+    let mut text = String::new();
+    target.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "from a file");
+}
+
+#[test]
+fn what_was_not_piped_is_not_given_out_and_the_rest_once() {
+    let child = waiting();
+    assert!(child.stdout().is_none() && child.stderr().is_none());
+    assert!(child.stdin().is_some() && child.stdin().is_none());
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn streams_that_nobody_could_serve_are_typed_errors() {
+    let kind = |launch: Launch| sandbox().run(launch).unwrap_err().kind();
+    assert_eq!(kind(launch(&["echo"]).stdin(Stdio::piped())), ErrorKind::Command);
+    assert_eq!(kind(launch(&["echo"]).stdout(Stdio::piped())), ErrorKind::Command);
+    assert_eq!(kind(launch(&["echo"]).stdin(Stdio::captured())), ErrorKind::Command);
+    // A descriptor that was closed behind our back.
+    let fd = OwnedFd::from(File::open("/dev/null").unwrap());
+    let stale = Stdio::from(fd.try_clone().unwrap());
+    drop(fd);
+    assert!(sandbox().run(launch(&["exit", "0"]).stdin(stale)).unwrap().success());
+}
+
+#[test]
+fn waiting_gives_the_same_answer_as_often_as_it_is_asked() {
+    let child = waiting();
+    assert!(child.try_wait().unwrap().is_none());
+    let start = Instant::now();
+    let stdin = child.stdin().unwrap();
+    assert!(child.wait_timeout(Duration::from_millis(50)).unwrap().is_none());
+    assert!(start.elapsed() >= Duration::from_millis(50));
+    drop(stdin);
+    let output = child.wait().unwrap();
+    assert_eq!(child.wait().unwrap(), output);
+    assert_eq!(child.try_wait().unwrap(), Some(output.clone()));
+    assert_eq!(child.wait_timeout(Duration::ZERO).unwrap(), Some(output));
+}
+
+#[test]
+fn many_threads_can_wait_for_one_program() {
+    let child = waiting();
+    std::thread::scope(|scope| {
+        let waiters: Vec<_> = (0..8).map(|_| scope.spawn(|| child.wait().unwrap())).collect();
+        drop(child.stdin());
+        for waiter in waiters {
+            assert!(waiter.join().unwrap().success());
+        }
+    });
+}
+
+#[test]
+fn kill_ends_the_tree_and_says_so() {
+    let child = hanging();
+    assert_eq!(child.processes().unwrap().len(), 4, "{:?}", child.processes());
+    child.kill().unwrap();
+    let output = child.wait().unwrap();
+    assert_eq!((output.reason(), output.signal()), (Reason::Killed, Some(libc::SIGKILL)));
+    // The twin: the same signal from somebody else.
+    let child = hanging();
+    child.signal(libc::SIGKILL).unwrap();
+    let output = child.wait().unwrap();
+    assert_eq!((output.reason(), output.signal()), (Reason::Signaled, Some(libc::SIGKILL)));
+}
+
+#[test]
+fn what_comes_too_late_changes_nothing() {
+    let child = waiting();
+    let output = child.wait().unwrap();
+    child.kill().unwrap();
+    child.signal(libc::SIGTERM).unwrap();
+    child.pause().unwrap();
+    child.resume().unwrap();
+    assert_eq!(child.processes().unwrap(), []);
+    assert_eq!(child.usage().unwrap(), output.usage());
+    assert_eq!(child.wait().unwrap().reason(), Reason::Exited);
+    assert!(waiting().signal(1000).is_err(), "no such signal");
+}
+
+#[test]
+fn a_signal_reaches_the_program_itself() {
+    let child = hanging();
+    child.signal(libc::SIGTERM).unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGTERM));
+}
+
+/// The state letters of the processes, from /proc.
+fn states(child: &Child) -> Vec<char> {
+    let state = |pid: u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.rsplit(") ").next().unwrap().chars().next().unwrap()
+    };
+    child.processes().unwrap().into_iter().map(|process| state(process.pid)).collect()
+}
+
+#[test]
+fn pause_stops_the_whole_tree_and_resume_lets_it_go_on() {
+    let child = hanging();
+    assert!(states(&child).contains(&'S'), "{:?}", states(&child));
+    child.pause().unwrap();
+    assert!(states(&child).iter().all(|state| *state == 'T'), "{:?}", states(&child));
+    child.resume().unwrap();
+    assert!(states(&child).iter().all(|state| *state != 'T'), "{:?}", states(&child));
+    child.pause().unwrap();
+    child.kill().unwrap();
+    assert_eq!(child.wait().unwrap().reason(), Reason::Killed);
+}
+
+#[test]
+fn time_goes_on_for_a_paused_tree() {
+    let limit = Duration::from_millis(400);
+    let child = sandbox().spawn(launch(&["hang"]).timeout(limit)).unwrap();
+    child.pause().unwrap();
+    assert_eq!(child.wait().unwrap().reason(), Reason::Timeout);
+}
+
+#[test]
+fn processes_are_listed_with_parents_and_commands() {
+    let child = hanging();
+    let processes = child.processes().unwrap();
+    let program = &processes[0];
+    assert_eq!((program.pid, program.command.len()), (child.id(), 2));
+    assert_eq!(program.command[0], GUEST);
+    // Their own parents have ended: the keeper is everybody's.
+    for process in &processes {
+        assert_eq!(process.parent, program.parent, "{processes:?}");
+    }
+}
+
+#[test]
+fn usage_grows_while_the_program_runs() {
+    let child = sandbox()
+        .spawn(launch(&["spin", "300"]).stdout(Stdio::piped()).stdin(Stdio::piped()))
+        .unwrap();
+    let before = child.usage().unwrap();
+    let output = child.wait().unwrap();
+    let used = output.usage();
+    assert!(used.user + used.system >= Duration::from_millis(300), "{used:?}");
+    assert!(used.wall >= before.wall && used.user >= before.user, "{before:?} {used:?}");
+}
+
+#[test]
+fn a_start_that_fails_is_told_by_spawn_itself() {
+    let kind = |launch: Launch| sandbox().spawn(launch).unwrap_err().kind();
+    assert_eq!(kind(Launch::new([""; 0])), ErrorKind::Command);
+    assert_eq!(kind(Launch::new(["no-such-command"])), ErrorKind::NotFound);
+    assert_eq!(kind(Launch::new(["/etc/passwd"])), ErrorKind::CannotExecute);
+    assert_eq!(kind(launch(&["exit", "0"]).cwd("/no/such/place")), ErrorKind::Policy);
+    let script = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(script.path(), "no program\n").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(script.path(), mode).unwrap();
+    let granted = policy().fs_read(script.path()).build().unwrap();
+    let path = script.into_temp_path();
+    let error = Sandbox::new(granted).unwrap().spawn([&path]).unwrap_err();
+    assert_eq!((error.kind(), error.errno()), (ErrorKind::CannotExecute, Some(libc::ENOEXEC)));
+}
+
+#[test]
+fn a_launch_has_a_directory_variables_and_a_time_of_its_own() {
+    let output = sandbox().run(launch(&["directory"]).cwd("/usr")).unwrap();
+    assert_eq!(output.stdout(), b"directory ok /usr\n");
+    let both = Sandbox::new(policy().env("A", "policy").env("B", "policy").build().unwrap());
+    let output = both.unwrap().run(launch(&["environment"]).env("A", "launch")).unwrap();
+    let printed = String::from_utf8_lossy(output.stdout()).into_owned();
+    let has = |line: &str| printed.lines().filter(|other| *other == line).count();
+    assert_eq!((has("A=launch"), has("A=policy"), has("B=policy")), (1, 0, 1), "{printed}");
+    let limit = Duration::from_millis(200);
+    let output = sandbox().run(launch(&["hang"]).timeout(limit)).unwrap();
+    assert_eq!(output.reason(), Reason::Timeout);
+}
+
+#[test]
+fn a_batch_keeps_its_order_and_its_failures() {
+    let launches = (0..40).map(|number| match number {
+        13 => Launch::new(["no-such-command"]),
+        _ => launch(&["exit", &number.to_string()]),
+    });
+    let results = sandbox().run_all(launches, 8);
+    assert_eq!(results.len(), 40);
+    for (number, result) in results.into_iter().enumerate() {
+        match result {
+            Err(error) => assert_eq!((number, error.kind()), (13, ErrorKind::NotFound)),
+            Ok(output) => assert_eq!(output.code(), Some(number as i32)),
+        }
+    }
+    assert!(sandbox().run_all(Vec::<Launch>::new(), 0).is_empty());
+    assert!(sandbox().run_all([launch(&["exit", "0"])], 0)[0].as_ref().unwrap().success());
+}
+
+#[test]
+fn many_programs_of_one_sandbox_run_from_many_threads() {
+    let sandbox = Arc::new(sandbox());
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let children: Vec<_> = (0..25)
+                    .map(|_| sandbox.spawn(launch(&["echo"]).stdin(Stdio::piped())).unwrap())
+                    .collect();
+                for child in children {
+                    assert!(child.wait().unwrap().success());
+                }
+            });
+        }
+    });
+}
+
+/// A stop and an end in the same moment: the status of the end is what counts.
+#[test]
+fn a_program_that_is_stopped_and_killed_at_once_has_a_status() {
+    let sandbox = sandbox();
+    for round in 0..200 {
+        let output = sandbox.run(launch(&["stop-and-die", &(round * 3).to_string()])).unwrap();
+        assert_eq!((output.reason(), output.signal()), (Reason::Signaled, Some(libc::SIGKILL)));
+    }
+}
