@@ -27,8 +27,11 @@ impl Signals {
     pub(crate) fn pass_on(self, child: Arc<Child>) {
         std::thread::spawn(move || {
             while let Ok(signal) = self.0.wait() {
-                // A program that has ended needs none any more.
-                if child.signal(signal as i32).is_err() {
+                // A program that has ended needs none any more. One that is stopped hears nothing
+                // before it goes on.
+                let passed = child.signal(signal as i32);
+                let heard = if signal == Signal::SIGINT { Ok(()) } else { child.resume() };
+                if passed.and(heard).is_err() {
                     break;
                 }
             }
