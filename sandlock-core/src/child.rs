@@ -7,8 +7,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{SigSet, SigmaskHow};
-
 use crate::error::{Error, ErrorKind, Result};
 use crate::launch::Launch;
 use crate::members::{self, ProcessInfo};
@@ -16,14 +14,16 @@ use crate::output::{Output, Usage};
 use crate::sandbox::Sandbox;
 use crate::spawn::{Command, Running};
 use crate::sys::raw;
-use crate::text::errno_of;
+use crate::threads::start_deaf;
 
 /// A running program and everything it started.
 ///
 /// A thread of its own serves it until nothing of the tree is left. Every method can be called
 /// from any thread, also at the same time, and as often as one likes: what comes too late changes
-/// nothing. Dropping it ends the tree and waits until it is gone, except in a process that was
-/// forked from the one that started it.
+/// nothing. Dropping it ends the tree and waits until it is gone.
+///
+/// In a process that was forked from the one that started the program, waiting and signalling are
+/// errors (ECHILD), and dropping it does nothing: the tree is not that process's.
 ///
 /// The tree also ends when this process ends, in whatever way, or executes another program; not
 /// when the thread ends that started it.
@@ -53,9 +53,6 @@ struct State {
     ended: Option<Result<Output>>,
 }
 
-/// Room for the frames of a builds without optimisation; memory is used as far as it is touched.
-const STACK: usize = 256 << 10;
-
 impl Child {
     pub(crate) fn start(sandbox: Sandbox, launch: Arc<Launch>, command: Command) -> Result<Child> {
         let shared = Arc::new(Shared::default());
@@ -63,10 +60,10 @@ impl Child {
         let theirs = Arc::clone(&shared);
         let serve = move || {
             let outcome = Outcome { shared: &theirs };
-            let ended = serve(&theirs, &sandbox, &launch, command, begun);
+            let ended = serve(&theirs, &sandbox, launch, command, begun);
             outcome.settle(ended);
         };
-        let thread = spawn_deaf(serve)?;
+        let thread = start_deaf(|builder| builder.spawn(serve))?;
         let started = shared.wait_for(None, |state| match state.started.take() {
             Some(started) => Some(Ok(started)),
             None => state.ended.clone().map(|ended| Err(ended.err())),
@@ -115,10 +112,11 @@ impl Child {
     /// # Errors
     ///
     /// [`ErrorKind::Io`] if somebody killed the program's keeper, or the thread that serves it
-    /// failed; the tree has ended then too.
+    /// failed; the tree has ended then too. ECHILD in a forked process.
     pub fn wait(&self) -> Result<Output> {
+        self.check_owner()?;
         drop(self.stdin());
-        self.ended(None).unwrap_or_else(|| Err(never()))
+        self.ended(None)?.ok_or_else(never)
     }
 
     /// Waits until nothing of the tree is left, or for this long; `None` if it is still there.
@@ -127,8 +125,9 @@ impl Child {
     ///
     /// As [`wait`](Child::wait).
     pub fn wait_timeout(&self, limit: Duration) -> Result<Option<Output>> {
+        self.check_owner()?;
         drop(self.stdin());
-        self.ended(Instant::now().checked_add(limit)).transpose()
+        self.ended(Instant::now().checked_add(limit))
     }
 
     /// How it ended; `None` if something of the tree is still there.
@@ -137,7 +136,8 @@ impl Child {
     ///
     /// As [`wait`](Child::wait).
     pub fn try_wait(&self) -> Result<Option<Output>> {
-        self.ended(Some(Instant::now())).transpose()
+        self.check_owner()?;
+        self.ended(Some(Instant::now()))
     }
 
     /// Kills the whole tree, also what left the program's session and group, and what is stopped;
@@ -145,8 +145,10 @@ impl Child {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Io`] when this process may not signal, by a filter of its own.
+    /// [`ErrorKind::Io`] when this process may not signal, by a filter of its own; ECHILD in a
+    /// forked process.
     pub fn kill(&self) -> Result<()> {
+        self.check_owner()?;
         self.shared.killed.store(true, Ordering::Release);
         self.running.end()
     }
@@ -155,8 +157,9 @@ impl Child {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Io`] for a number that is no signal, and when this process may not signal.
+    /// [`ErrorKind::Io`] for a number that is no signal, and as [`kill`](Child::kill).
     pub fn signal(&self, signal: i32) -> Result<()> {
+        self.check_owner()?;
         match raw::signal_pidfd(self.running.program_fd.as_raw_fd(), signal) {
             Ok(()) | Err(libc::ESRCH) => Ok(()),
             Err(errno) => Err(Error::io(format!("pidfd_send_signal(program, {signal})"), errno)),
@@ -168,8 +171,9 @@ impl Child {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Io`] when a process could not be stopped.
+    /// [`ErrorKind::Io`] when a process could not be stopped; ECHILD in a forked process.
     pub fn pause(&self) -> Result<()> {
+        self.check_owner()?;
         self.shared.paused.store(true, Ordering::Release);
         members::pause(&self.running)
     }
@@ -178,8 +182,9 @@ impl Child {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Io`] when a process could not be signalled.
+    /// [`ErrorKind::Io`] when a process could not be signalled; ECHILD in a forked process.
     pub fn resume(&self) -> Result<()> {
+        self.check_owner()?;
         let resumed = members::resume(&self.running);
         self.shared.paused.store(false, Ordering::Release);
         resumed
@@ -208,20 +213,36 @@ impl Child {
     }
 
     /// How it ended, if it does before `deadline`. The thread has ended then too.
-    fn ended(&self, deadline: Option<Instant>) -> Option<Result<Output>> {
-        let ended = self.shared.wait_for(deadline, |state| state.ended.clone())?;
-        if let Some(thread) = locked(&self.thread).take() {
+    fn ended(&self, deadline: Option<Instant>) -> Result<Option<Output>> {
+        let ended = self.shared.wait_for(deadline, |state| state.ended.clone());
+        if ended.is_some()
+            && let Some(thread) = locked(&self.thread).take()
+        {
             join(thread);
         }
-        Some(ended)
+        ended.transpose()
+    }
+
+    /// As wait(2), which knows only what this process started itself.
+    fn check_owner(&self) -> Result<()> {
+        if self.is_ours() {
+            return Ok(());
+        }
+        let error = Error::io("wait(program)", libc::ECHILD);
+        Err(error.with_hint("this process was forked from the one that started the program"))
+    }
+
+    fn is_ours(&self) -> bool {
+        std::process::id() == self.owner
     }
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // The tree belongs to the process that started it.
-        if std::process::id() != self.owner {
-            std::mem::forget(locked(&self.thread).take());
+        if !self.is_ours() {
+            // That thread is not here, and its lock may be as another one held it.
+            let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner);
+            std::mem::forget(thread.take());
             return;
         }
         // Where it may not be ended it is waited for, like every tree.
@@ -231,29 +252,19 @@ impl Drop for Child {
     }
 }
 
-/// Runs `action` in a thread that no signal of the host interrupts.
-fn spawn_deaf(action: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
-    let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK);
-    let builder = std::thread::Builder::new().name("sandlock".to_owned()).stack_size(STACK);
-    let thread = builder.spawn(action);
-    if let Ok(mask) = mask {
-        mask.thread_set_mask()
-            .map_err(|errno| Error::io("pthread_sigmask(SIG_SETMASK)", errno as i32))?;
-    }
-    thread.map_err(|error| Error::io("clone(thread)", errno_of(&error)))
-}
-
 /// The work of the thread: starts the program, says so, and serves it to its end.
 fn serve(
     shared: &Shared,
     sandbox: &Sandbox,
-    launch: &Launch,
+    launch: Arc<Launch>,
     command: Command,
     begun: Instant,
 ) -> Result<Output> {
-    let mut supervisor = sandbox.begin(launch, command, Some(&shared.paused))?;
+    let mut supervisor = sandbox.begin(&launch, command, Some(&shared.paused))?;
     if let Some(running) = supervisor.until_executed()? {
         let piped = supervisor.take_piped();
+        // From here on only the program has the descriptors that it was given.
+        drop(launch);
         shared.change(|state| state.started = Some((running, piped)));
     }
     let ended = supervisor.until_ended()?;
@@ -320,4 +331,39 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// For states that the thread does not leave behind.
 fn never() -> Error {
     Error::new(ErrorKind::Io, "the thread that served the program ended without a word")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Policy;
+
+    /// A thread as [`Child::start`] has it, which panics when it is told to.
+    #[test]
+    fn a_panic_of_the_thread_ends_the_tree_and_is_told() {
+        let policy = Policy::builder().fs_read("/usr").fs_read_if_exists("/lib");
+        let policy = policy.fs_read_if_exists("/lib64").build().unwrap();
+        let sandbox = Sandbox::new(policy).unwrap();
+        let shared = Arc::new(Shared::default());
+        let theirs = Arc::clone(&shared);
+        let (tell, told) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let _outcome = Outcome { shared: &theirs };
+            let launch = Launch::new(["sleep", "60"]);
+            let command = sandbox.command(&launch, 0).unwrap();
+            let mut supervisor = sandbox.begin(&launch, command, Some(&theirs.paused)).unwrap();
+            let running = supervisor.until_executed().unwrap().unwrap();
+            theirs.change(|state| state.started = Some((running, Default::default())));
+            told.recv().unwrap();
+            panic!("for this test");
+        });
+        let (running, _) = shared.wait_for(None, |state| state.started.take()).unwrap();
+        let is_there = || raw::signal_pidfd(running.program_fd.as_raw_fd(), 0);
+        assert_eq!(is_there(), Ok(()));
+        tell.send(()).unwrap();
+        let ended = shared.wait_for(None, |state| state.ended.clone()).unwrap();
+        assert!(ended.unwrap_err().to_string().contains("panicked"));
+        assert_eq!(is_there(), Err(libc::ESRCH));
+        join(thread);
+    }
 }

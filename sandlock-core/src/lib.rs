@@ -42,6 +42,7 @@ mod supervisor;
 mod sys;
 pub mod syscall;
 mod text;
+mod threads;
 
 pub use child::Child;
 pub use error::{Error, ErrorKind, Problem, Result};

@@ -17,6 +17,7 @@ use crate::spawn::{Command, Session, Start, Surroundings};
 use crate::step::Step;
 use crate::supervisor::{Foreground, Streams, Supervisor};
 use crate::text::errno_of;
+use crate::threads::start_deaf;
 
 /// A policy, checked against this kernel and made ready: ruleset and filter are built once and
 /// serve any number of runs, also at the same time from several threads. Cheap to clone.
@@ -157,11 +158,16 @@ impl Sandbox {
             }
         };
         std::thread::scope(|scope| {
-            // The calling thread is one of the workers.
-            for _ in 1..at_once.min(launches.len()) {
-                scope.spawn(work);
-            }
+            // The calling thread is one of the workers, and the only one where there is no room for
+            // another.
+            let start = |_| start_deaf(|builder| builder.spawn_scoped(scope, work)).ok();
+            let workers: Vec<_> = (1..at_once.min(launches.len())).map_while(start).collect();
             work();
+            // Their ends are waited for, not only the ends of their work. Whose worker panicked
+            // has no result.
+            for worker in workers {
+                worker.join().ok();
+            }
         });
         let lost = || Err(Error::new(ErrorKind::Io, "a thread of this process could not be used"));
         results.into_iter().map(|result| locked(&result).take().unwrap_or_else(lost)).collect()
@@ -190,7 +196,7 @@ impl Sandbox {
         Err(Error::new(ErrorKind::NotFound, "command not found"))
     }
 
-    fn command(&self, launch: &Launch, skipped: usize) -> Result<Command> {
+    pub(crate) fn command(&self, launch: &Launch, skipped: usize) -> Result<Command> {
         let mut environment = self.plan().environment.apply(std::env::vars_os());
         for (name, value) in &launch.env {
             environment.retain(|(other, _)| other != name);

@@ -118,6 +118,16 @@ fn descriptors_and_files_are_handed_in_and_stay_the_callers() {
 }
 
 #[test]
+fn a_reader_of_a_given_descriptor_learns_that_the_program_closed_it() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let command = ["sh", "-c", "exec >&-; read line"];
+    let launch = Launch::new(command).stdin(Stdio::piped()).stdout(OwnedFd::from(writer));
+    let child = sandbox().spawn(launch).unwrap();
+    assert_eq!(crate::harness::read_to_end(reader), "");
+    assert!(child.try_wait().unwrap().is_none(), "it is still there");
+}
+
+#[test]
 fn what_was_not_piped_is_not_given_out_and_the_rest_once() {
     let child = waiting();
     assert!(child.stdout().is_none() && child.stderr().is_none());

@@ -1,10 +1,15 @@
 //! What a run leaves behind in its host: nothing.
 
+use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use sandlock::Protection::SignalScope;
-use sandlock::{ErrorKind, Mode, Sandbox};
+use sandlock::{ErrorKind, Launch, Mode, Reason, Sandbox};
 
 use crate::calls::{Argument, Calls};
-use crate::harness::{GUEST, alone, here, policy, run};
+use crate::harness::{GUEST, alone, here, policy, read_to_end, run};
 
 #[test]
 fn many_threads_run_programs_of_one_sandbox_at_once() {
@@ -163,4 +168,136 @@ fn a_killed_keeper_is_an_error_and_takes_the_program_along() {
         assert!(error.to_string().contains("keeper"), "{error}");
     }
     assert!(signal(0).unwrap().success());
+}
+
+/// Every descriptor of ours is closed by the exec of others, at every moment of a start.
+#[test]
+fn children_that_the_host_starts_meanwhile_inherit_nothing() {
+    if !alone(here!()) {
+        return;
+    }
+    let descriptors = || {
+        let mut command = std::process::Command::new(GUEST);
+        let output = command.arg("descriptors").stdin(Stdio::null()).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let plain = descriptors();
+    let sandbox = Sandbox::new(policy().build().unwrap()).unwrap();
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let piped = sandlock::Stdio::piped;
+            while !over.load(Relaxed) {
+                let launch = Launch::new([GUEST, "echo"]).stdin(piped()).stdout(piped());
+                drop(sandbox.spawn(launch).unwrap());
+                assert!(sandbox.run(Launch::new([GUEST, "echo"]).input("x")).unwrap().success());
+            }
+        });
+        let seen: Vec<_> = (0..300).map(|_| descriptors()).collect();
+        over.store(true, Relaxed);
+        assert!(seen.iter().all(|line| *line == plain), "{seen:?}");
+    });
+    // The twin: one that is not closed is seen.
+    let open = std::fs::File::open("/dev/null").unwrap();
+    // SAFETY: a new descriptor of this process, which is the test's own.
+    assert_ne!(unsafe { libc::fcntl(open.as_raw_fd(), libc::F_DUPFD, 300) }, -1);
+    assert_eq!(descriptors(), format!("{},300\n", plain.trim_end()));
+}
+
+#[test]
+fn a_thread_with_a_small_stack_is_large_enough() {
+    let small = std::thread::Builder::new().stack_size(64 << 10);
+    let work = || {
+        let sandbox = Sandbox::new(policy().build().unwrap()).unwrap();
+        assert_eq!(sandbox.run([GUEST, "exit", "3"]).unwrap().code(), Some(3));
+        assert!(sandbox.run(["no-such-command"]).is_err());
+        let child = sandbox.spawn([GUEST, "hang"]).unwrap();
+        assert_eq!(child.processes().unwrap().len(), 1);
+        child.kill().unwrap();
+        assert_eq!(child.wait().unwrap().reason(), Reason::Killed);
+    };
+    small.spawn(work).unwrap().join().unwrap();
+}
+
+/// Runs `action` in a copy of this process and demands that it comes to its end.
+fn in_a_fork(action: impl FnOnce()) {
+    // SAFETY: the copy goes on alone, and leaves without anybody's destructors.
+    unsafe {
+        let pid = libc::fork();
+        if pid == 0 {
+            let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(action));
+            libc::_exit(i32::from(done.is_err()));
+        }
+        let mut status = 0;
+        assert_eq!(libc::waitpid(pid, &raw mut status, 0), pid);
+        assert_eq!(status, 0, "the copy failed");
+    }
+}
+
+#[test]
+fn a_copy_of_the_host_runs_programs_of_its_own_and_leaves_the_others_alone() {
+    if !alone(here!()) {
+        return;
+    }
+    let sandbox = Sandbox::new(policy().build().unwrap()).unwrap();
+    let run = |code: &str| sandbox.run([GUEST, "exit", code]).unwrap().code();
+    assert_eq!(run("1"), Some(1));
+    let child =
+        sandbox.spawn(Launch::new([GUEST, "echo"]).stdin(sandlock::Stdio::piped())).unwrap();
+    let mut theirs = Some(child);
+    in_a_fork(|| {
+        let child = theirs.take().unwrap();
+        let answers = [
+            child.wait().err(),
+            child.wait_timeout(std::time::Duration::ZERO).err(),
+            child.try_wait().err(),
+            child.kill().err(),
+            child.signal(libc::SIGKILL).err(),
+            child.pause().err(),
+            child.resume().err(),
+        ];
+        for answer in answers {
+            let error = answer.unwrap();
+            assert_eq!((error.kind(), error.errno()), (ErrorKind::Io, Some(libc::ECHILD)));
+            assert!(error.to_string().contains("forked"), "{error}");
+        }
+        drop(child);
+        assert_eq!(run("2"), Some(2));
+        let own = sandbox.spawn([GUEST, "hang"]).unwrap();
+        own.kill().unwrap();
+        assert_eq!(own.wait().unwrap().reason(), Reason::Killed);
+    });
+    let child = theirs.take().unwrap();
+    assert!(child.try_wait().unwrap().is_none(), "the copy ended the program");
+    assert!(child.wait().unwrap().success());
+    assert_eq!(run("3"), Some(3));
+}
+
+/// A copy that lives on is not what a tree belongs to.
+#[test]
+fn a_tree_ends_with_its_host_although_a_copy_of_that_lives_on() {
+    if !alone(here!()) {
+        return;
+    }
+    let sandbox = Sandbox::new(policy().build().unwrap()).unwrap();
+    let (tree, output) = std::io::pipe().unwrap();
+    let (mut told, tell) = std::io::pipe().unwrap();
+    let (said, mut say) = std::io::pipe().unwrap();
+    let mut tell = Some(tell);
+    in_a_fork(|| {
+        let launch = Launch::new([GUEST, "hang"]).stdout(OwnedFd::from(output));
+        std::mem::forget(sandbox.spawn(launch).unwrap());
+        // SAFETY: the copy of the copy waits to be told and leaves without anybody's destructors.
+        if unsafe { libc::fork() } == 0 {
+            drop(tell.take());
+            assert_eq!(told.read(&mut [0]).unwrap(), 0);
+            say.write_all(b"told").unwrap();
+            // SAFETY: takes a number.
+            unsafe { libc::_exit(0) };
+        }
+    });
+    drop(say);
+    assert_eq!(read_to_end(tree), "");
+    drop(tell);
+    assert_eq!(read_to_end(said), "told", "the copy was there all the time");
 }

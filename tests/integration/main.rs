@@ -21,6 +21,7 @@ mod network;
 mod old_kernels;
 mod privileges;
 mod scene;
+mod soak;
 mod start;
 mod tasks;
 mod terminal;
