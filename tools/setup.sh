@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what building and testing need beyond Rust, python3 and a C compiler: Python tools in a
-# virtual environment of this folder, and Debian's venv package where it is missing.
+# virtual environment of this folder, Debian's venv package where it is missing, and the packages
+# of Debian that are named as arguments.
 set -eu
 
 missing() {
@@ -8,18 +9,25 @@ missing() {
     exit 1
 }
 
+install() {
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
 debian() {
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$1" >/dev/null ||
-            { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$1" >/dev/null; }
+        install "$@" || { apt-get update -qq && install "$@"; }
     else
-        missing "$1" "install it: apt-get install $1"
+        missing "$*" "install it: apt-get install $*"
     fi
 }
 
 command -v cargo >/dev/null || missing cargo "install Rust 1.90 or newer"
-command -v cc >/dev/null || debian gcc
+command -v cc >/dev/null || debian gcc libc6-dev
 command -v python3 >/dev/null || debian python3
+for package; do
+    dpkg-query --show --showformat '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed ||
+        debian "$package"
+done
 python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3-venv
 
 venv=.venv

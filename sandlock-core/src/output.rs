@@ -1,5 +1,6 @@
 //! How a run ended.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,10 +42,22 @@ pub struct Usage {
 
 /// What a run left: how it ended, what it printed, what it used and what was enforced. Cheap to
 /// clone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Output(Arc<Parts>);
 
-#[derive(Debug, PartialEq, Eq)]
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Output")
+            .field("reason", &self.reason())
+            .field("code", &self.code())
+            .field("signal", &self.signal())
+            .field("stdout", &String::from_utf8_lossy(self.stdout()))
+            .field("stderr", &String::from_utf8_lossy(self.stderr()))
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(PartialEq, Eq)]
 struct Parts {
     status: i32,
     reason: Reason,

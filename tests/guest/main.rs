@@ -20,9 +20,10 @@ mod life;
 mod report;
 mod sockets;
 mod tasks;
+mod timer;
 
 /// Each does the action if it is one of its own.
-const ACTIONS: [fn(&str, &[&OsStr]) -> bool; 8] = [
+const ACTIONS: [fn(&str, &[&OsStr]) -> bool; 9] = [
     calls::run,
     facts::run,
     files::run,
@@ -31,6 +32,7 @@ const ACTIONS: [fn(&str, &[&OsStr]) -> bool; 8] = [
     life::run,
     sockets::run,
     tasks::run,
+    timer::run,
 ];
 
 fn main() {

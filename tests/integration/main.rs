@@ -21,6 +21,7 @@ mod network;
 mod old_kernels;
 mod privileges;
 mod scene;
+mod signals;
 mod soak;
 mod start;
 mod tasks;
