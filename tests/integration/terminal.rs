@@ -1,6 +1,8 @@
 //! The caller's terminal, in a process of its own that has one.
 
-use sandlock::{PolicyBuilder, Sandbox};
+use std::time::Duration;
+
+use sandlock::{Child, Launch, PolicyBuilder, Reason, Sandbox};
 
 use crate::calls::{Argument, Calls, LET_THROUGH, calls};
 use crate::harness::{GUEST, again, here, policy};
@@ -79,4 +81,114 @@ fn a_captured_run_cannot_open_the_terminal_of_its_caller() {
     let granted = policy().fs_write("/dev/tty");
     assert_eq!(open.under(&granted), "ENXIO");
     assert_eq!(open.outside(), "ok");
+}
+
+/// The process group in the foreground of this process's terminal.
+fn foreground() -> i32 {
+    // SAFETY: takes a number.
+    unsafe { libc::tcgetpgrp(0) }
+}
+
+/// Demands that the program of `child` is in the foreground, and afterwards this process again.
+fn expect_lent(launch: Launch, end: impl FnOnce(Child)) {
+    let sandbox = Sandbox::new(policy().build().unwrap()).unwrap();
+    let child = sandbox.spawn(launch).unwrap();
+    assert_eq!(foreground(), child.id().cast_signed());
+    end(child);
+    expect_back();
+}
+
+fn expect_back() {
+    // SAFETY: takes nothing.
+    assert_eq!(foreground(), unsafe { libc::getpgrp() });
+}
+
+fn wait(child: Child) {
+    child.wait().unwrap();
+}
+
+#[test]
+fn the_foreground_is_lent_and_comes_back_on_every_way_out() {
+    if let Some(printed) = again(here!(), &["terminal"]) {
+        assert!(printed.contains("foreground ok true"), "{printed}");
+        return;
+    }
+    let sandbox = Sandbox::new(policy().build().unwrap()).unwrap();
+    assert!(sandbox.run_interactive([GUEST, "session"]).unwrap().success());
+    expect_back();
+    assert_eq!(sandbox.run_interactive([GUEST, "raise", "15"]).unwrap().signal(), Some(15));
+    expect_back();
+    for not_executed in ["/no/such/command", "/etc/passwd"] {
+        assert!(sandbox.run_interactive([not_executed]).is_err());
+        expect_back();
+        assert!(sandbox.spawn(Launch::new([not_executed]).interactive()).is_err());
+        expect_back();
+    }
+    let hang = || Launch::new([GUEST, "hang"]).interactive();
+    let timeout = Duration::from_millis(100);
+    assert_eq!(sandbox.run(hang().timeout(timeout)).unwrap().reason(), Reason::Timeout);
+    expect_back();
+    expect_lent(hang().timeout(timeout), wait);
+    expect_lent(hang(), drop);
+    expect_lent(hang(), |child| {
+        child.kill().unwrap();
+        wait(child);
+    });
+    expect_lent(hang(), |child| {
+        child.signal(libc::SIGTERM).unwrap();
+        wait(child);
+    });
+    // Stopped, for which nobody here waits: it goes on.
+    expect_lent(hang(), |child| {
+        child.signal(libc::SIGTSTP).unwrap();
+        child.signal(libc::SIGTERM).unwrap();
+        wait(child);
+    });
+    expect_lent(hang(), |child| {
+        child.pause().unwrap();
+        drop(child);
+    });
+}
+
+#[test]
+fn captured_runs_leave_the_foreground_alone() {
+    if again(here!(), &["terminal"]).is_some() {
+        return;
+    }
+    let sandbox = Sandbox::new(policy().fs_write("/dev/tty").build().unwrap()).unwrap();
+    let terminal = || std::fs::File::options().read(true).write(true).open("/dev/tty").unwrap();
+    // Not even with the terminal in their hands.
+    for launch in [Launch::new([GUEST, "hang"]), Launch::new([GUEST, "hang"]).stdin(terminal())] {
+        let child = sandbox.spawn(launch).unwrap();
+        expect_back();
+        child.kill().unwrap();
+        wait(child);
+        expect_back();
+    }
+    let output = sandbox.run(Launch::new([GUEST, "session"]).stdin(terminal())).unwrap();
+    let printed = String::from_utf8_lossy(output.stdout());
+    assert!(printed.contains("foreground ok false") && printed.contains("tty 6"), "{printed}");
+}
+
+/// A terminal of somebody who is in the background is somebody else's.
+#[test]
+fn a_host_in_the_background_lends_nothing() {
+    if again(here!(), &["terminal"]).is_some() {
+        return;
+    }
+    let mut holder = std::process::Command::new(GUEST);
+    let holder = std::os::unix::process::CommandExt::process_group(holder.arg("hang"), 0);
+    let mut holder = holder.spawn().unwrap();
+    let group = holder.id().cast_signed();
+    // SAFETY: takes numbers; this process leads the session of the terminal.
+    assert_eq!(unsafe { libc::tcsetpgrp(0, group) }, 0);
+    let sandbox = Sandbox::new(policy().build().unwrap()).unwrap();
+    assert!(sandbox.run_interactive([GUEST, "exit", "0"]).unwrap().success());
+    assert_eq!(foreground(), group);
+    let child = sandbox.spawn(Launch::new([GUEST, "hang"]).interactive()).unwrap();
+    assert_eq!(foreground(), group);
+    drop(child);
+    assert_eq!(foreground(), group);
+    holder.kill().unwrap();
+    holder.wait().unwrap();
 }
