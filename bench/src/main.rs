@@ -2,8 +2,10 @@
 
 #![allow(clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
 
+mod again;
 mod calls;
 mod grants;
+mod many;
 mod resident;
 mod rounds;
 mod spawn;
@@ -24,6 +26,14 @@ fn main() -> ExitCode {
             start::measure_here(resident_mib);
             ExitCode::SUCCESS
         }
+        [many::RUNS] => {
+            many::measure_runs_here();
+            ExitCode::SUCCESS
+        }
+        [many::RUNNING] => {
+            many::measure_running_here();
+            ExitCode::SUCCESS
+        }
         _ => {
             eprintln!("{USAGE}");
             ExitCode::from(2)
@@ -34,8 +44,11 @@ fn main() -> ExitCode {
 fn report(strict: bool) -> ExitCode {
     let mut rows = start::rows(0);
     rows.extend(start::rows(2048));
+    let (many, amounts) = many::figures();
+    rows.extend(many);
     rows.extend(calls::rows());
-    table::print(&rows);
-    let missed = rows.iter().any(|row| row.passes() == Some(false));
+    table::print(&rows, &amounts);
+    let missed = rows.iter().any(|row| row.passes() == Some(false))
+        || amounts.iter().any(|amount| !amount.passes());
     ExitCode::from(u8::from(strict && missed))
 }

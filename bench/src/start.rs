@@ -1,8 +1,8 @@
 //! Starting /bin/true in a sandbox, against posix_spawn(3) from the same process.
 
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use crate::again;
 use crate::grants;
 use crate::resident::Resident;
 use crate::rounds::{Times, interleave, median};
@@ -17,21 +17,10 @@ const ROUNDS: usize = 60;
 /// Starts of one subject in a row; the round counts their median.
 const RUNS: usize = 9;
 
-/// Measures in a process of its own, with `resident_mib` resident, so that neither the memory nor
-/// what it does to the allocator reaches other measurements.
+/// Measures with `resident_mib` resident.
 pub(crate) fn rows(resident_mib: usize) -> Vec<Row> {
-    let program = std::env::current_exe().expect("the path of this program");
-    let output = Command::new(program)
-        .args([CHILD, &resident_mib.to_string()])
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("this program runs again");
-    assert!(output.status.success(), "measuring starts failed");
-    let printed = String::from_utf8(output.stdout).expect("numbers");
-    let mut subjects = printed.lines().map(parse);
-    let mut next = || subjects.next().expect("a line for each subject");
-    let [spawn, with_pipes, run, interactive, new] = [(); 5].map(|()| next());
+    let [spawn, with_pipes, run, child, interactive, new] =
+        again::run(&[CHILD, &resident_mib.to_string()]);
     let row = |what: &str, floor: &Times, ours: &Times, goal| {
         let name = format!("{what}, {resident_mib} MiB");
         Row { name, native: None, floor: floor.clone(), ours: ours.clone(), goal }
@@ -39,13 +28,10 @@ pub(crate) fn rows(resident_mib: usize) -> Vec<Row> {
     vec![
         row("run", &spawn, &run, Some(GOAL)),
         row("run, to spawn with pipes", &with_pipes, &run, None),
+        row("spawn and wait", &spawn, &child, None),
         row("run_interactive", &spawn, &interactive, None),
         row("Sandbox::new", &spawn, &new, None),
     ]
-}
-
-fn parse(line: &str) -> Times {
-    line.split(' ').map(|time| time.parse().expect("nanoseconds")).collect()
 }
 
 /// Measures in this process and prints a line for each subject: its nanoseconds in every round.
@@ -60,6 +46,10 @@ pub(crate) fn measure_here(resident_mib: usize) {
             timed(|| spawn.capture()),
             timed(|| assert!(sandbox.run(["/bin/true"]).expect("run").success())),
             timed(|| {
+                let child = sandbox.spawn(["/bin/true"]).expect("spawn");
+                assert!(child.wait().expect("wait").success());
+            }),
+            timed(|| {
                 let output = sandbox.run_interactive(["/bin/true"]);
                 assert!(output.expect("run_interactive").success());
             }),
@@ -68,10 +58,7 @@ pub(crate) fn measure_here(resident_mib: usize) {
         ROUNDS,
     );
     drop(resident);
-    for times in results {
-        let texts: Vec<String> = times.iter().map(f64::to_string).collect();
-        println!("{}", texts.join(" "));
-    }
+    results.iter().for_each(|times| again::print(times));
 }
 
 /// Makes a subject that says how long `action` takes.

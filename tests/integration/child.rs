@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use sandlock::{Child, ErrorKind, Launch, Reason, Sandbox, Stdio};
@@ -315,14 +315,15 @@ fn a_batch_keeps_its_order_and_its_failures() {
 }
 
 #[test]
-fn many_programs_of_one_sandbox_run_from_many_threads() {
-    let sandbox = Arc::new(sandbox());
+fn two_hundred_programs_of_one_sandbox_run_at_once_from_eight_threads() {
+    let (sandbox, all) = (sandbox(), Barrier::new(8));
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
                 let children: Vec<_> = (0..25)
                     .map(|_| sandbox.spawn(launch(&["echo"]).stdin(Stdio::piped())).unwrap())
                     .collect();
+                all.wait();
                 for child in children {
                     assert!(child.wait().unwrap().success());
                 }
