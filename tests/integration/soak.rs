@@ -115,7 +115,9 @@ impl Census {
         let lists =
             tasks.map(|task| std::fs::read_to_string(task.path().join("children")).unwrap());
         let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        let signals = status.lines().filter(|line| line.starts_with("Sig"));
+        // SigQ is about every process of the user.
+        let signals =
+            status.lines().filter(|line| line.starts_with("Sig") && !line.starts_with("SigQ"));
         Census {
             descriptors: count("/proc/self/fd"),
             threads: count("/proc/self/task"),

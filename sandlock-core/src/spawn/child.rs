@@ -112,8 +112,8 @@ fn drop_capabilities(keep: u64) -> Result<(), Errno> {
     if sets.effective & CAP_SETPCAP != 0 {
         drop_from_bounding_set(keep)?;
     }
-    raw::clear_ambient_set()?;
     let kept = sets.permitted & keep;
+    // The ambient set is part of both, and shrinks with them.
     if sets.permitted | sets.inheritable != 0 {
         let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: kept };
         raw::set_capabilities(sets)?;

@@ -33,22 +33,12 @@ pub(crate) struct Orders {
     pub(crate) report: *const Report,
     /// The descriptor that is rung when the program has been executed, and when it stops.
     pub(crate) bell: Option<i32>,
-    pub(crate) place: Place,
+    /// Whether the program leads a process group.
+    pub(crate) leads_group: bool,
     /// The ruleset that lets the keeper signal its own tree alone.
     pub(crate) scope: Option<i32>,
     /// After which time the tree is ended. The keeper watches the clock: the owner can be stopped.
     pub(crate) timeout: Option<Duration>,
-}
-
-/// Where the program is among sessions and groups.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// It leads a session of its own.
-    OwnSession,
-    /// It leads a group of its own in the host's session, with the terminal.
-    OwnGroup,
-    /// It is in the host's group.
-    HostsGroup,
 }
 
 /// The keeper's entry, with every signal blocked; `orders` is an [`Orders`].
@@ -199,19 +189,16 @@ impl Keeper<'_> {
         }
     }
 
-    /// Lets go of the host's descriptors, session or group, and directory. A failure keeps
-    /// something of the host in use for the length of the run, and changes nothing else.
+    /// Lets go of the host's descriptors, process group and directory. A failure keeps something of
+    /// the host in use for the length of the run, and changes nothing else. The host's session is
+    /// not left: beside a parent in another one a program with the terminal would be in an orphaned
+    /// group, which terminals do not stop.
     fn leave_the_host(&self) {
         let _kept = match self.orders.bell {
             Some(bell) => raw::own_descriptors_but(bell.cast_unsigned()),
             None => raw::own_descriptors(0, false),
         };
-        let _kept = match self.orders.place {
-            Place::OwnSession => raw::setsid(),
-            // A parent in another session would make the program's group an orphaned one, which
-            // terminals do not stop.
-            Place::OwnGroup | Place::HostsGroup => raw::lead_group(),
-        };
+        let _kept = raw::lead_group();
         let _kept = raw::chdir(c"/");
     }
 
@@ -253,7 +240,7 @@ impl Keeper<'_> {
     /// Signals the group of a program that leads one and has not been reaped: all of it at once,
     /// also what forks in that moment.
     fn signal_group(&self, signal: i32) {
-        if self.orders.place != Place::HostsGroup && !self.has_ended() {
+        if self.orders.leads_group && !self.has_ended() {
             raw::kill_group(self.program, signal);
         }
     }

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 
 use super::diagnose;
-use super::keeper::{self, Orders, Place};
+use super::keeper::{self, Orders};
 use super::report::{RawUsage, Report};
 use super::start::{Session, Source, Start};
 use crate::error::{Error, ErrorKind, Result};
@@ -63,11 +63,7 @@ impl Tree {
             script: &raw const *start.script,
             report: &raw const *start.report,
             bell: start.bell.as_ref().map(AsRawFd::as_raw_fd),
-            place: match start.surroundings.session {
-                Session::Own => Place::OwnSession,
-                Session::Foreground(_) => Place::OwnGroup,
-                Session::Callers => Place::HostsGroup,
-            },
+            leads_group: !matches!(start.surroundings.session, Session::Callers),
             scope: start.prepared.keeper_scope.as_ref().map(AsRawFd::as_raw_fd),
             timeout: start.surroundings.timeout,
         });

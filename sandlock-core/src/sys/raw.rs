@@ -66,12 +66,6 @@ pub(crate) fn drop_from_bounding_set(capability: usize) -> Result<(), Errno> {
     unsafe { prctl(libc::PR_CAPBSET_DROP, capability, 0) }
 }
 
-/// prctl(2) PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL.
-pub(crate) fn clear_ambient_set() -> Result<(), Errno> {
-    // SAFETY: takes numbers.
-    unsafe { prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL as usize, 0) }
-}
-
 /// prctl(2) PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE.
 pub(crate) fn raise_ambient(capability: usize) -> Result<(), Errno> {
     // SAFETY: takes numbers.
