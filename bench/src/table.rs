@@ -41,7 +41,10 @@ impl Amount {
 }
 
 pub(crate) fn print(rows: &[Row], amounts: &[Amount]) {
-    println!("{}", line(["", "native", "floor", "ours", "ratio", "goal", ""].map(str::to_owned)));
+    // A start by root takes longer: it has capabilities to drop.
+    let user =
+        if nix::unistd::Uid::effective().is_root() { "as root" } else { "as an ordinary user" };
+    println!("{}", line([user, "native", "floor", "ours", "ratio", "goal", ""].map(str::to_owned)));
     for row in rows {
         let columns = [
             row.name.clone(),

@@ -32,7 +32,8 @@ impl Signals {
                 let passed = child.signal(signal as i32);
                 let heard = if signal == Signal::SIGINT { Ok(()) } else { child.resume() };
                 if passed.and(heard).is_err() {
-                    break;
+                    // Whoever sent it wants an end. Where even that is refused, nothing is left.
+                    child.kill().ok();
                 }
             }
         });

@@ -1,9 +1,10 @@
 //! A program under way.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{ChildStderr, ChildStdin, ChildStdout};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -13,8 +14,8 @@ use crate::members::{self, ProcessInfo};
 use crate::output::{Output, Usage};
 use crate::sandbox::Sandbox;
 use crate::spawn::{Command, Running};
-use crate::sys::raw;
-use crate::threads::start_deaf;
+use crate::sys::pidfd;
+use crate::threads::{locked, start_deaf};
 
 /// A running program and everything it started.
 ///
@@ -39,11 +40,11 @@ pub struct Child {
 
 /// What the thread that serves the program has in common with its [`Child`].
 #[derive(Debug, Default)]
-struct Shared {
+pub(crate) struct Shared {
     state: Mutex<State>,
     changed: Condvar,
     killed: AtomicBool,
-    paused: Arc<AtomicBool>,
+    pub(crate) paused: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
@@ -59,20 +60,19 @@ impl Child {
         let begun = Instant::now();
         let theirs = Arc::clone(&shared);
         let serve = move || {
-            let outcome = Outcome { shared: &theirs };
-            let ended = serve(&theirs, &sandbox, launch, command, begun);
-            outcome.settle(ended);
+            let ended = guarded(|| serve(&theirs, &sandbox, launch, command, begun));
+            theirs.change(|state| state.ended = Some(ended));
         };
         let thread = start_deaf(|builder| builder.spawn(serve))?;
-        let started = shared.wait_for(None, |state| match state.started.take() {
+        let started = shared.wait(|state| match state.started.take() {
             Some(started) => Some(Ok(started)),
-            None => state.ended.clone().map(|ended| Err(ended.err())),
+            None => state.ended.clone().map(|ended| Err(ended.err().unwrap_or_else(never))),
         });
         let (running, piped) = match started {
-            Some(Ok(started)) => started,
-            failed => {
+            Ok(started) => started,
+            Err(error) => {
                 join(thread);
-                return Err(failed.and_then(|failed| failed.err().flatten()).unwrap_or_else(never));
+                return Err(error);
             }
         };
         Ok(Child {
@@ -116,7 +116,7 @@ impl Child {
     pub fn wait(&self) -> Result<Output> {
         self.check_owner()?;
         drop(self.stdin());
-        self.ended(None)?.ok_or_else(never)
+        self.until_ended()
     }
 
     /// Waits until nothing of the tree is left, or for this long; `None` if it is still there.
@@ -127,7 +127,10 @@ impl Child {
     pub fn wait_timeout(&self, limit: Duration) -> Result<Option<Output>> {
         self.check_owner()?;
         drop(self.stdin());
-        self.ended(Instant::now().checked_add(limit))
+        match Instant::now().checked_add(limit) {
+            Some(deadline) => self.ended_by(deadline),
+            None => self.until_ended().map(Some),
+        }
     }
 
     /// How it ended; `None` if something of the tree is still there.
@@ -137,7 +140,7 @@ impl Child {
     /// As [`wait`](Child::wait).
     pub fn try_wait(&self) -> Result<Option<Output>> {
         self.check_owner()?;
-        self.ended(Some(Instant::now()))
+        self.ended_by(Instant::now())
     }
 
     /// Kills the whole tree, also what left the program's session and group, and what is stopped;
@@ -160,10 +163,7 @@ impl Child {
     /// [`ErrorKind::Io`] for a number that is no signal, and as [`kill`](Child::kill).
     pub fn signal(&self, signal: i32) -> Result<()> {
         self.check_owner()?;
-        match raw::signal_pidfd(self.running.program_fd.as_raw_fd(), signal) {
-            Ok(()) | Err(libc::ESRCH) => Ok(()),
-            Err(errno) => Err(Error::io(format!("pidfd_send_signal(program, {signal})"), errno)),
-        }
+        pidfd::send(&self.running.program_fd, "program", signal)
     }
 
     /// Stops every process of the tree (SIGSTOP), also in new sessions and groups, and returns when
@@ -212,15 +212,26 @@ impl Child {
         }
     }
 
-    /// How it ended, if it does before `deadline`. The thread has ended then too.
-    fn ended(&self, deadline: Option<Instant>) -> Result<Option<Output>> {
-        let ended = self.shared.wait_for(deadline, |state| state.ended.clone());
-        if ended.is_some()
-            && let Some(thread) = locked(&self.thread).take()
-        {
-            join(thread);
+    /// How it ended. The thread has ended then too.
+    fn until_ended(&self) -> Result<Output> {
+        let ended = self.shared.wait(|state| state.ended.clone());
+        self.join();
+        ended
+    }
+
+    /// As [`until_ended`](Child::until_ended), if it ends before `deadline`.
+    fn ended_by(&self, deadline: Instant) -> Result<Option<Output>> {
+        let ended = self.shared.wait_until(deadline, |state| state.ended.clone());
+        if ended.is_some() {
+            self.join();
         }
         ended.transpose()
+    }
+
+    fn join(&self) {
+        if let Some(thread) = locked(&self.thread).take() {
+            join(thread);
+        }
     }
 
     /// As wait(2), which knows only what this process started itself.
@@ -248,7 +259,7 @@ impl Drop for Child {
         // Where it may not be ended it is waited for, like every tree.
         self.kill().ok();
         drop(self.stdin());
-        drop(self.ended(None));
+        drop(self.until_ended());
     }
 }
 
@@ -260,7 +271,7 @@ fn serve(
     command: Command,
     begun: Instant,
 ) -> Result<Output> {
-    let mut supervisor = sandbox.begin(&launch, command, Some(&shared.paused))?;
+    let mut supervisor = sandbox.begin(&launch, command, Some(shared))?;
     if let Some(running) = supervisor.until_executed()? {
         let piped = supervisor.take_piped();
         // From here on only the program has the descriptors that it was given.
@@ -272,23 +283,11 @@ fn serve(
     Ok(Output::new(ended, killed, begun.elapsed(), sandbox.plan().enforcement.clone()))
 }
 
-/// Makes sure that whoever waits hears of an end, also of one by a panic.
-struct Outcome<'a> {
-    shared: &'a Shared,
-}
-
-impl Outcome<'_> {
-    fn settle(self, ended: Result<Output>) {
-        self.shared.change(|state| state.ended = Some(ended));
-    }
-}
-
-impl Drop for Outcome<'_> {
-    fn drop(&mut self) {
-        let message = "the thread that served the program panicked; the tree has ended";
-        let panicked = || Err(Error::new(ErrorKind::Io, message));
-        self.shared.change(|state| state.ended = state.ended.take().or_else(|| Some(panicked())));
-    }
+/// Makes a panic an end like another one: what `work` had is dropped, and with it the tree ends.
+fn guarded(work: impl FnOnce() -> Result<Output>) -> Result<Output> {
+    let message = "the thread that served the program panicked; the tree has ended";
+    let panicked = |_| Err(Error::new(ErrorKind::Io, message));
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(panicked)
 }
 
 impl Shared {
@@ -297,10 +296,21 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// What `look` sees in the state, as soon as it sees something; `None` when the time is over.
-    fn wait_for<T>(
+    /// What `look` sees in the state, as soon as it sees something.
+    fn wait<T>(&self, mut look: impl FnMut(&mut State) -> Option<T>) -> T {
+        let mut state = locked(&self.state);
+        loop {
+            if let Some(seen) = look(&mut state) {
+                return seen;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// As [`wait`](Shared::wait); `None` when the time is over.
+    fn wait_until<T>(
         &self,
-        deadline: Option<Instant>,
+        deadline: Instant,
         mut look: impl FnMut(&mut State) -> Option<T>,
     ) -> Option<T> {
         let mut state = locked(&self.state);
@@ -308,10 +318,6 @@ impl Shared {
             if let Some(seen) = look(&mut state) {
                 return Some(seen);
             }
-            let Some(deadline) = deadline else {
-                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
             let left = deadline.checked_duration_since(Instant::now())?;
             let waited = self.changed.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -319,13 +325,9 @@ impl Shared {
     }
 }
 
-/// A panic of the thread has been told by its outcome.
+/// A panic of the thread has been told.
 fn join(thread: JoinHandle<()>) {
     thread.join().ok();
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// For states that the thread does not leave behind.
@@ -338,32 +340,23 @@ mod tests {
     use super::*;
     use crate::Policy;
 
-    /// A thread as [`Child::start`] has it, which panics when it is told to.
     #[test]
     fn a_panic_of_the_thread_ends_the_tree_and_is_told() {
         let policy = Policy::builder().fs_read("/usr").fs_read_if_exists("/lib");
         let policy = policy.fs_read_if_exists("/lib64").build().unwrap();
         let sandbox = Sandbox::new(policy).unwrap();
-        let shared = Arc::new(Shared::default());
-        let theirs = Arc::clone(&shared);
-        let (tell, told) = std::sync::mpsc::channel::<()>();
-        let thread = std::thread::spawn(move || {
-            let _outcome = Outcome { shared: &theirs };
-            let launch = Launch::new(["sleep", "60"]);
+        let launch = Launch::new(["sleep", "60"]);
+        let shared = Shared::default();
+        let mut program = None;
+        let ended = guarded(|| {
             let command = sandbox.command(&launch, 0).unwrap();
-            let mut supervisor = sandbox.begin(&launch, command, Some(&theirs.paused)).unwrap();
+            let mut supervisor = sandbox.begin(&launch, command, Some(&shared)).unwrap();
             let running = supervisor.until_executed().unwrap().unwrap();
-            theirs.change(|state| state.started = Some((running, Default::default())));
-            told.recv().unwrap();
+            assert!(pidfd::is_there(&running.program_fd));
+            program = Some(running.program_fd);
             panic!("for this test");
         });
-        let (running, _) = shared.wait_for(None, |state| state.started.take()).unwrap();
-        let is_there = || raw::signal_pidfd(running.program_fd.as_raw_fd(), 0);
-        assert_eq!(is_there(), Ok(()));
-        tell.send(()).unwrap();
-        let ended = shared.wait_for(None, |state| state.ended.clone()).unwrap();
         assert!(ended.unwrap_err().to_string().contains("panicked"));
-        assert_eq!(is_there(), Err(libc::ESRCH));
-        join(thread);
+        assert!(!pidfd::is_there(program.unwrap()));
     }
 }

@@ -18,6 +18,7 @@ pub(crate) enum Kind {
     Piped,
     Captured,
     Given(OwnedFd),
+    Input(Arc<[u8]>),
 }
 
 impl Stdio {
@@ -79,7 +80,6 @@ pub struct Launch {
     pub(crate) stdin: Stdio,
     pub(crate) stdout: Stdio,
     pub(crate) stderr: Stdio,
-    pub(crate) input: Option<Arc<[u8]>>,
     pub(crate) capture_limit: u64,
     pub(crate) interactive: bool,
     pub(crate) timeout: Option<Duration>,
@@ -102,7 +102,6 @@ impl Launch {
             stdin: Stdio::null(),
             stdout: Stdio::captured(),
             stderr: Stdio::captured(),
-            input: None,
             capture_limit: Launch::CAPTURE_LIMIT,
             interactive: false,
             timeout: None,
@@ -115,15 +114,9 @@ impl Launch {
         [&self.stdin, &self.stdout, &self.stderr]
     }
 
-    /// Whether the program is looked for in PATH.
-    pub(crate) fn is_searched(&self) -> bool {
-        self.command.first().is_some_and(|name| !name.as_encoded_bytes().contains(&b'/'))
-    }
-
     /// Sets descriptor 0.
     pub fn stdin(mut self, stdin: impl Into<Stdio>) -> Launch {
         self.stdin = stdin.into();
-        self.input = None;
         self
     }
 
@@ -142,8 +135,7 @@ impl Launch {
     /// Makes descriptor 0 a pipe with these bytes and then its end. A program that reads none or
     /// only some of them is no error.
     pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Launch {
-        self.stdin = Stdio::null();
-        self.input = Some(bytes.into().into());
+        self.stdin = Stdio(Kind::Input(bytes.into().into()));
         self
     }
 

@@ -6,17 +6,17 @@
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{SysconfVar, sysconf};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::Usage;
 use crate::spawn::Running;
-use crate::sys::raw;
+use crate::sys::pidfd;
 use crate::text::errno_of;
 
 /// A process of a sandbox.
@@ -34,6 +34,8 @@ pub struct ProcessInfo {
 
 /// How long processes may take to stop.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long those may take that wait in the kernel, of which some wait for what has stopped.
+const PATIENCE_WITH_KERNEL: Duration = Duration::from_millis(100);
 
 pub(crate) fn list(running: &Running) -> Result<Vec<ProcessInfo>> {
     let mut processes = Vec::new();
@@ -48,45 +50,74 @@ pub(crate) fn list(running: &Running) -> Result<Vec<ProcessInfo>> {
     Ok(processes)
 }
 
-/// Stops every member, until a look at all of them finds nobody running.
+/// Stops every member, until a look at all of them finds nobody who could run on.
 pub(crate) fn pause(running: &Running) -> Result<()> {
-    signal_until(running, libc::SIGSTOP, |state| matches!(state, b'T' | b't' | b'Z' | b'X'))
-}
-
-pub(crate) fn resume(running: &Running) -> Result<()> {
-    signal_until(running, libc::SIGCONT, |state| state != b'T')
-}
-
-/// Signals every member that is not in a wanted state, until all are.
-fn signal_until(running: &Running, signal: i32, wanted: fn(u8) -> bool) -> Result<()> {
-    let deadline = Instant::now() + PATIENCE;
+    let begun = Instant::now();
+    signal_all(running, libc::SIGSTOP)?;
     loop {
-        let mut unwanted = 0;
+        let (mut active, mut blocked) = (0, 0);
         each(running, |member| {
-            if wanted(member.stat.state) {
-                return Ok(());
+            match activity(member)? {
+                Activity::None => return Ok(()),
+                Activity::Blocked => blocked += 1,
+                Activity::Some => active += 1,
             }
-            unwanted += 1;
-            match raw::signal_pidfd(member.fd.as_raw_fd(), signal) {
-                Ok(()) | Err(libc::ESRCH) => Ok(()),
-                Err(errno) => Err(Error::io(format!("pidfd_send_signal(…, {signal})"), errno)),
-            }
+            pidfd::send(&member.fd, "member", libc::SIGSTOP)
         })?;
-        if unwanted == 0 {
+        if active == 0 && (blocked == 0 || begun.elapsed() > PATIENCE_WITH_KERNEL) {
             return Ok(());
         }
-        if Instant::now() >= deadline {
-            let message = format!("{unwanted} processes did not react to signal {signal}");
+        if begun.elapsed() > PATIENCE {
+            let message = format!("{active} processes of the tree have not stopped");
             return Err(Error::new(ErrorKind::Io, message));
         }
         std::thread::sleep(Duration::from_millis(1));
     }
 }
 
+/// Lets every member go on. What is stopped starts nobody, so one look finds all.
+pub(crate) fn resume(running: &Running) -> Result<()> {
+    signal_all(running, libc::SIGCONT)
+}
+
+fn signal_all(running: &Running, signal: i32) -> Result<()> {
+    each(running, |member| pidfd::send(&member.fd, "member", signal))
+}
+
+/// What a process does that has been told to stop.
+enum Activity {
+    None,
+    /// It waits in the kernel and stops before it gets back, as the parent in vfork(2) does, which
+    /// waits for a child that has stopped.
+    Blocked,
+    Some,
+}
+
+/// Of all its threads: the first one can have ended before the others.
+fn activity(member: &Member) -> Result<Activity> {
+    let of = |state| match state {
+        b'T' | b't' | b'Z' | b'X' => Activity::None,
+        b'D' => Activity::Blocked,
+        _ => Activity::Some,
+    };
+    if member.stat.state != b'Z' {
+        return Ok(of(member.stat.state));
+    }
+    let mut all = Activity::None;
+    for thread in threads(member.pid)? {
+        let Some(stat) = stat(&thread)? else { continue };
+        match of(stat.state) {
+            Activity::None => {}
+            other => all = other,
+        }
+    }
+    Ok(all)
+}
+
 /// What keeper and members have used: the keeper has the times of everybody it reaped.
 pub(crate) fn usage(running: &Running, wall: Duration) -> Result<Usage> {
     let mut usage = Usage { wall, ..Usage::default() };
-    if let Some(keeper) = stat(running.keeper)? {
+    if let Some(keeper) = stat(&process(running.keeper))? {
         usage.user += ticks(keeper.reaped_user);
         usage.system += ticks(keeper.reaped_system);
     }
@@ -115,10 +146,10 @@ fn each(running: &Running, mut visit: impl FnMut(&Member) -> Result<()>) -> Resu
     let mut open = std::collections::VecDeque::from([(running.keeper, keeper)]);
     while let Some((parent, parent_fd)) = open.pop_front() {
         for pid in children(parent)? {
-            let Some(fd) = raw::pidfd_open(pid) else { continue };
-            let Some(stat) = stat(pid)? else { continue };
-            // Seen below a parent that lives now has its id now, and had it when we looked.
-            if stat.parent != parent || !lives(&parent_fd)? {
+            let Some(fd) = pidfd::open(pid)? else { continue };
+            let Some(stat) = stat(&process(pid))? else { continue };
+            // A parent that is there now has its id now, and had it when we looked.
+            if stat.parent != parent || !pidfd::is_there(&parent_fd) {
                 continue;
             }
             let member = Member { pid, fd, stat };
@@ -129,22 +160,27 @@ fn each(running: &Running, mut visit: impl FnMut(&Member) -> Result<()>) -> Resu
     Ok(())
 }
 
-fn lives(pidfd: &OwnedFd) -> Result<bool> {
-    let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
-    let ready = poll(&mut fds, PollTimeout::ZERO)
-        .map_err(|errno| Error::io("poll(pidfd)", errno as i32))?;
-    Ok(ready == 0)
+fn process(pid: i32) -> PathBuf {
+    PathBuf::from(format!("/proc/{pid}"))
 }
 
-/// The children of every thread of `pid`; none of a process that is gone.
+/// The directories of the threads of `pid`; none of a process that is gone.
+fn threads(pid: i32) -> Result<Vec<PathBuf>> {
+    let directory = process(pid).join("task");
+    let Some(entries) = there(fs::read_dir(&directory), &directory)? else { return Ok(Vec::new()) };
+    let mut threads = Vec::new();
+    for entry in entries {
+        threads.extend(there(entry, &directory)?.map(|entry| entry.path()));
+    }
+    Ok(threads)
+}
+
+/// The children of every thread of `pid`.
 fn children(pid: i32) -> Result<Vec<i32>> {
     let mut found = Vec::new();
-    let Some(threads) = there(fs::read_dir(format!("/proc/{pid}/task")), "task", pid)? else {
-        return Ok(found);
-    };
-    for thread in threads.flatten() {
-        let list = fs::read_to_string(thread.path().join("children"));
-        let list = there(list, "children", pid)?.unwrap_or_default();
+    for thread in threads(pid)? {
+        let path = thread.join("children");
+        let list = there(fs::read_to_string(&path), &path)?.unwrap_or_default();
         found.extend(list.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
     }
     Ok(found)
@@ -161,12 +197,12 @@ struct Stat {
     reaped_system: u64,
 }
 
-fn stat(pid: i32) -> Result<Option<Stat>> {
-    let Some(text) = there(fs::read(format!("/proc/{pid}/stat")), "stat", pid)? else {
-        return Ok(None);
-    };
+/// Of the process or thread with this directory; `None` if it is gone.
+fn stat(directory: &Path) -> Result<Option<Stat>> {
+    let path = directory.join("stat");
+    let Some(text) = there(fs::read(&path), &path)? else { return Ok(None) };
     let text = String::from_utf8_lossy(&text);
-    let unreadable = || Error::new(ErrorKind::Io, format!("/proc/{pid}/stat: {text}"));
+    let unreadable = || Error::new(ErrorKind::Io, format!("{}: {text}", path.display()));
     // The name can hold anything, parentheses and blanks as well.
     let (name, rest) = text.rsplit_once(')').ok_or_else(unreadable)?;
     let name = name.split_once('(').map_or("", |(_, name)| name).to_owned();
@@ -209,12 +245,12 @@ fn ticks(ticks: u64) -> Duration {
 }
 
 /// What was read of a process, or that it is gone.
-fn there<T>(result: io::Result<T>, what: &str, pid: i32) -> Result<Option<T>> {
+fn there<T>(result: io::Result<T>, path: &Path) -> Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(error) => match errno_of(&error) {
             libc::ENOENT | libc::ESRCH => Ok(None),
-            errno => Err(Error::io(format!("read(\"/proc/{pid}/{what}\")"), errno)),
+            errno => Err(Error::io(format!("read(\"{}\")", path.display()), errno)),
         },
     }
 }

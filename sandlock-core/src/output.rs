@@ -83,8 +83,8 @@ impl Output {
             false if killed && by_kill => Reason::Killed,
             false => Reason::Signaled,
         };
-        let collected = [streams.stdout, streams.stderr]
-            .map(|one| one.map(Collector::into_collected).unwrap_or_default());
+        let collected =
+            streams.collectors.map(|one| one.map(Collector::into_collected).unwrap_or_default());
         Output(Arc::new(Parts {
             status,
             reason,

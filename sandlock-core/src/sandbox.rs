@@ -1,23 +1,22 @@
 //! A policy made ready to run programs under it.
 
 use std::ffi::OsStr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::child::Child;
+use crate::child::{Child, Shared};
 use crate::confine::Prepared;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::launch::{Kind, Launch};
 use crate::output::Output;
 use crate::plan::Plan;
-use crate::policy::Policy;
+use crate::policy::{EnvName, Policy};
 use crate::spawn::{Command, Session, Start, Surroundings};
 use crate::step::Step;
 use crate::supervisor::{Foreground, Streams, Supervisor};
 use crate::text::errno_of;
-use crate::threads::start_deaf;
+use crate::threads::{locked, start_deaf};
 
 /// A policy, checked against this kernel and made ready: ruleset and filter are built once and
 /// serve any number of runs, also at the same time from several threads. Cheap to clone.
@@ -125,8 +124,8 @@ impl Sandbox {
         self.attempt(&launch, |command| Child::start(self.clone(), Arc::clone(&launch), command))
     }
 
-    /// Runs many commands, at most `at_once` at the same time, and returns how each ended, in
-    /// their order.
+    /// Runs many commands, at most `at_once` at the same time (0 counts as 1), and returns how each
+    /// ended, in their order. One that fails does not keep the others from running.
     ///
     /// # Examples
     ///
@@ -143,34 +142,32 @@ impl Sandbox {
         I: IntoIterator,
         I::Item: Into<Launch>,
     {
-        let launches: Vec<_> =
-            launches.into_iter().map(|one| Mutex::new(Some(one.into()))).collect();
-        let results: Vec<_> = launches.iter().map(|_| Mutex::new(None)).collect();
-        let next = AtomicUsize::new(0);
+        let launches: Vec<Launch> = launches.into_iter().map(Into::into).collect();
+        let count = launches.len();
+        let lost = |_| Err(Error::new(ErrorKind::Io, "a thread of this process panicked"));
+        let results = Mutex::new((0..count).map(lost).collect::<Vec<_>>());
+        let queue = Mutex::new(launches.into_iter().enumerate());
+        let next = || locked(&queue).next();
         let work = || {
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let (Some(launch), Some(result)) = (launches.get(index), results.get(index)) else {
-                    return;
-                };
-                let launch: Option<Launch> = locked(launch).take();
-                *locked(result) = launch.map(|launch| self.run(launch));
+            while let Some((index, launch)) = next() {
+                let result = self.run(launch);
+                if let Some(slot) = locked(&results).get_mut(index) {
+                    *slot = result;
+                }
             }
         };
         std::thread::scope(|scope| {
             // The calling thread is one of the workers, and the only one where there is no room for
             // another.
             let start = |_| start_deaf(|builder| builder.spawn_scoped(scope, work)).ok();
-            let workers: Vec<_> = (1..at_once.min(launches.len())).map_while(start).collect();
+            let workers: Vec<_> = (1..at_once.min(count)).map_while(start).collect();
             work();
-            // Their ends are waited for, not only the ends of their work. Whose worker panicked
-            // has no result.
+            // Their ends are waited for, not only the ends of their work.
             for worker in workers {
                 worker.join().ok();
             }
         });
-        let lost = || Err(Error::new(ErrorKind::Io, "a thread of this process could not be used"));
-        results.into_iter().map(|result| locked(&result).take().unwrap_or_else(lost)).collect()
+        results.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Finds the command of `launch` and carries out `attempt` with it. As execvp(3) does, goes on
@@ -180,25 +177,25 @@ impl Sandbox {
         launch: &Launch,
         mut attempt: impl FnMut(Command) -> Result<T>,
     ) -> Result<T> {
-        let mut first = None;
-        for skipped in 0.. {
+        let mut refused = None;
+        let mut skipped = 0;
+        loop {
             let command = match self.command(launch, skipped) {
                 Ok(command) => command,
-                Err(error) => return Err(first.unwrap_or(error)),
+                Err(error) => return Err(refused.unwrap_or(error)),
             };
             match attempt(command) {
-                Err(error) if launch.is_searched() && is_refused(&error) => {
-                    first.get_or_insert(error);
-                }
+                Err(error) if is_refused(&error) => refused = refused.or(Some(error)),
                 result => return result,
             }
+            skipped += 1;
         }
-        Err(Error::new(ErrorKind::NotFound, "command not found"))
     }
 
     pub(crate) fn command(&self, launch: &Launch, skipped: usize) -> Result<Command> {
         let mut environment = self.plan().environment.apply(std::env::vars_os());
         for (name, value) in &launch.env {
+            EnvName::checked(name).map_err(|message| Error::new(ErrorKind::Command, message))?;
             environment.retain(|(other, _)| other != name);
             environment.push((name.clone(), value.clone()));
         }
@@ -206,12 +203,12 @@ impl Sandbox {
         Command::new(&launch.command, environment, cwd, skipped)
     }
 
-    /// Starts `command`. `announced` is for an owner that wants to hear when it has been executed.
+    /// Starts `command`, for a [`Child`](crate::Child) or for a caller that waits.
     pub(crate) fn begin(
         &self,
         launch: &Launch,
         command: Command,
-        announced: Option<&Arc<AtomicBool>>,
+        child: Option<&Shared>,
     ) -> Result<Supervisor> {
         let (streams, stdio) = Streams::new(launch)?;
         let foreground = launch.interactive.then(Foreground::of_this_process).flatten();
@@ -225,12 +222,11 @@ impl Sandbox {
         let surroundings = Surroundings {
             stdio,
             session,
-            announced: announced.is_some(),
+            bell: child.is_some() || foreground.is_some(),
             timeout: launch.timeout.or(self.plan().timeout),
         };
-        let prepared = Arc::clone(&self.prepared);
-        let start = Start::new(prepared, command, launch.cwd.as_deref(), surroundings)?;
-        let paused = announced.cloned().unwrap_or_default();
+        let start = Start::new(Arc::clone(&self.prepared), command, surroundings)?;
+        let paused = child.map(|child| Arc::clone(&child.paused)).unwrap_or_default();
         Supervisor::begin(start, streams, foreground, paused)
     }
 }
@@ -238,9 +234,4 @@ impl Sandbox {
 /// Whether a program could not be executed because nothing lets it.
 fn is_refused(error: &Error) -> bool {
     error.step() == Some(Step::Execute) && error.errno() == Some(libc::EACCES)
-}
-
-/// A lock that no panic can leave something half done behind.
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

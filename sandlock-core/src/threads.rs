@@ -1,10 +1,12 @@
-//! Threads of the library in somebody else's process.
+//! What threads need of each other, and how the library starts some in somebody else's process.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 
 use nix::sys::signal::{SigSet, SigmaskHow};
 
 use crate::error::{Error, Result};
+use crate::sys::mask::Mask;
 use crate::text::errno_of;
 
 /// Room for the frames of a build without optimisation; memory is used as far as it is touched.
@@ -17,9 +19,12 @@ const STACK: usize = 256 << 10;
 ///
 /// [`ErrorKind::Io`](crate::ErrorKind::Io) when there is no room for another thread.
 pub(crate) fn start_deaf<T>(start: impl FnOnce(Builder) -> std::io::Result<T>) -> Result<T> {
-    let failed = |errno| Error::io("pthread_sigmask(SIG_SETMASK)", errno as i32);
-    let mask = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK).map_err(failed)?;
+    let _deaf = Mask::change(SigmaskHow::SIG_SETMASK, SigSet::all())?;
     let thread = start(Builder::new().name("sandlock".to_owned()).stack_size(STACK));
-    mask.thread_set_mask().map_err(failed)?;
     thread.map_err(|error| Error::io("clone(thread)", errno_of(&error)))
+}
+
+/// A lock behind which a panic leaves nothing half done.
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

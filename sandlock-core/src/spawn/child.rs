@@ -9,8 +9,8 @@ use libc::sock_filter;
 
 use super::report::Report;
 use crate::step::Step;
-use crate::sys::raw::{self, CapabilitySets, Disposition, Errno};
-use crate::sys::{landlock, seccomp};
+use crate::sys::raw::{self, Errno};
+use crate::sys::{capability, landlock, seccomp, signal};
 
 /// A step with everything it needs, prepared by the owner.
 #[derive(Clone, Copy)]
@@ -92,41 +92,41 @@ fn die_with_keeper(keeper: i32) -> Result<(), Errno> {
 /// Resets what the host handles, if anything is left of that, before anything is unblocked: its
 /// handlers must not run here. What it ignores stays ignored, but for signals that programs rely on.
 fn reset_signals(without_handlers: bool) -> Result<(), Errno> {
-    for signal in [libc::SIGPIPE, libc::SIGXFSZ, libc::SIGCHLD] {
-        raw::reset_signal(signal)?;
+    for number in [libc::SIGPIPE, libc::SIGXFSZ, libc::SIGCHLD] {
+        signal::reset(number)?;
     }
     let handled = if without_handlers { 0 } else { 64 };
-    for signal in 1..=handled {
-        if raw::disposition(signal)? == Disposition::Handled {
-            raw::reset_signal(signal)?;
+    for number in 1..=handled {
+        if signal::disposition(number)? == signal::Disposition::Handled {
+            signal::reset(number)?;
         }
     }
-    raw::set_signal_mask(0).map(drop)
+    signal::set_mask(0).map(drop)
 }
 
 /// Nothing but `keep` survives, in any set. The bounding set matters only to callers that may
 /// change it: for everybody else no_new_privs rules out gaining anything.
 fn drop_capabilities(keep: u64) -> Result<(), Errno> {
     const CAP_SETPCAP: u64 = 1 << 8;
-    let sets = raw::capabilities()?;
+    let sets = capability::get()?;
     if sets.effective & CAP_SETPCAP != 0 {
         drop_from_bounding_set(keep)?;
     }
     let kept = sets.permitted & keep;
     // The ambient set is part of both, and shrinks with them.
     if sets.permitted | sets.inheritable != 0 {
-        let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: kept };
-        raw::set_capabilities(sets)?;
+        let sets = capability::Sets { effective: kept, permitted: kept, inheritable: kept };
+        capability::set(sets)?;
     }
     for capability in (0..64usize).filter(|capability| kept >> capability & 1 == 1) {
-        raw::raise_ambient(capability)?;
+        capability::raise_ambient(capability)?;
     }
     Ok(())
 }
 
 fn drop_from_bounding_set(keep: u64) -> Result<(), Errno> {
     for capability in (0..64usize).filter(|capability| keep >> capability & 1 == 0) {
-        match raw::drop_from_bounding_set(capability) {
+        match capability::drop_from_bounding_set(capability) {
             Ok(()) => {}
             // Beyond the last capability of this kernel.
             Err(libc::EINVAL) => break,

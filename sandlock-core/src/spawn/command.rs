@@ -22,6 +22,8 @@ pub(crate) struct Command {
     pub(crate) path_text: CString,
     pub(crate) argv: Vec<CString>,
     pub(crate) envp: Vec<CString>,
+    /// Where it starts; `None` for the caller's directory.
+    pub(crate) cwd: Option<PathBuf>,
 }
 
 impl Command {
@@ -49,7 +51,7 @@ impl Command {
         let path = find(name, search, cwd, skipped)?;
         let path_text = text(path.as_os_str()).map_err(|_| with_nul("PATH", path.as_os_str()))?;
         let envp = environment.into_iter().map(variable).collect::<Result<_>>()?;
-        Ok(Command { path, path_text, argv, envp })
+        Ok(Command { path, path_text, argv, envp, cwd: cwd.map(Path::to_owned) })
     }
 }
 
@@ -81,6 +83,10 @@ fn find(
 ) -> Result<PathBuf> {
     let place = |path: &Path| cwd.map_or_else(|| path.to_owned(), |cwd| cwd.join(path));
     if name.as_bytes().contains(&b'/') {
+        // There is no other one.
+        if skipped > 0 {
+            return Err(unusable(name, libc::ENOENT));
+        }
         return match check(&place(Path::new(name))) {
             Ok(()) => Ok(PathBuf::from(name)),
             Err(errno) => Err(unusable(name, errno)),

@@ -14,7 +14,7 @@ pub(crate) fn failed_start(step: Step, errno: i32, command: &Command, plan: &Pla
     match step {
         Step::Execute => cannot_execute(errno, command, plan).with_step(step).with_errno(errno),
         Step::ChangeDirectory => {
-            let cwd = plan.cwd().map(one_line).unwrap_or_default();
+            let cwd = command.cwd.as_ref().map(one_line).unwrap_or_default();
             let message = format!("{cwd}: {}", describe_errno(errno));
             let problems = vec![Problem::new("process.cwd", message)];
             Error::listing(ErrorKind::Policy, problems).with_step(step).with_errno(errno)
@@ -24,7 +24,10 @@ pub(crate) fn failed_start(step: Step, errno: i32, command: &Command, plan: &Pla
 }
 
 fn cannot_execute(errno: i32, command: &Command, plan: &Plan) -> Error {
-    let path = plan.cwd().map_or(command.path.clone(), |cwd| cwd.join(&command.path));
+    let path = match &command.cwd {
+        Some(cwd) => cwd.join(&command.path),
+        None => command.path.clone(),
+    };
     let simple = |hint: &str| {
         let text = describe_errno(errno);
         let message = format!("cannot execute \"{}\": {text}", one_line(&command.path));

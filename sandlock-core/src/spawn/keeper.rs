@@ -11,7 +11,9 @@ use super::report::Report;
 use crate::step::Step;
 use crate::sys::clone::{Stack, clone};
 use crate::sys::landlock;
-use crate::sys::raw::{self, Errno, Peeked, signal_bit};
+use crate::sys::raw::{self, Errno};
+use crate::sys::signal;
+use crate::sys::wait::{self, Peeked};
 
 /// Sent by the owner to end the tree, and by the kernel when the owner's thread ends.
 pub(crate) const END: i32 = libc::SIGTERM;
@@ -85,7 +87,7 @@ fn prepare(orders: &Orders) -> Result<(), (Step, Errno)> {
 fn scope_signals(ruleset: i32, host: i32) -> Result<(), Errno> {
     raw::set_no_new_privileges()?;
     landlock::restrict_self(ruleset)?;
-    match raw::may_signal(host) {
+    match signal::may_signal(host) {
         Err(libc::EPERM) => Ok(()),
         Err(errno) => Err(errno),
         Ok(()) => Err(libc::EOPNOTSUPP),
@@ -94,7 +96,7 @@ fn scope_signals(ruleset: i32, host: i32) -> Result<(), Errno> {
 
 fn become_reaper() -> Result<(), Errno> {
     // A host that ignores SIGCHLD would have the kernel discard what the children end with.
-    raw::reset_signal(libc::SIGCHLD)?;
+    signal::reset(libc::SIGCHLD)?;
     raw::set_name(c"sandlock-keeper")?;
     raw::become_subreaper()?;
     raw::set_parent_death_signal(END)
@@ -136,8 +138,8 @@ impl Keeper<'_> {
     fn tend(&self) {
         self.report.set_program(self.program);
         self.ring();
-        if let Ok(peak) = raw::own_peak() {
-            self.report.set_shared_peak(peak);
+        if let Ok(usage) = raw::usage(libc::RUSAGE_SELF) {
+            self.report.set_shared_peak(usage.ru_maxrss);
         }
         self.leave_the_host();
         let mut is_asked = false;
@@ -159,16 +161,14 @@ impl Keeper<'_> {
                 _ if ending => Some(LOOK_AGAIN),
                 _ => self.time_left(),
             };
-            let signals = signal_bit(libc::SIGCHLD) | signal_bit(END) | signal_bit(GO_ON);
-            match raw::take_signal(signals, patience) {
+            let signals = signal::bit(libc::SIGCHLD) | signal::bit(END) | signal::bit(GO_ON);
+            match signal::take(signals, patience) {
                 Some(END) => is_asked = true,
                 Some(GO_ON) => self.signal_group(libc::SIGCONT),
                 _ => {}
             }
         }
-        // SAFETY: all zeros is a valid rusage.
-        let mut usage = unsafe { std::mem::zeroed() };
-        if raw::children_usage(&mut usage).is_ok() {
+        if let Ok(usage) = raw::usage(libc::RUSAGE_CHILDREN) {
             self.report.set_usage(&usage);
         }
     }
@@ -205,7 +205,7 @@ impl Keeper<'_> {
     /// Reaps what has ended, so much at a time.
     fn reap(&self) -> Left {
         for _ in 0..TURN {
-            match raw::peek_any() {
+            match wait::peek_any() {
                 Peeked::Ended(pid) => self.reap_one(pid),
                 Peeked::Stopped(pid) => self.note_stop(pid),
                 Peeked::Nothing => return Left::Somebody,
@@ -220,7 +220,7 @@ impl Keeper<'_> {
             // While it is not reaped, its id cannot be another group's.
             self.signal_group(libc::SIGKILL);
         }
-        if let Some(status) = raw::reap(pid)
+        if let Some(status) = wait::reap(pid)
             && pid == self.program
         {
             self.report.set_status(status);
@@ -229,7 +229,7 @@ impl Keeper<'_> {
 
     /// Takes note of a stop, which is told once.
     fn note_stop(&self, pid: i32) {
-        if let Some(signal) = raw::take_stop(pid)
+        if let Some(signal) = wait::take_stop(pid)
             && pid == self.program
         {
             self.report.set_stop(signal);
@@ -241,7 +241,7 @@ impl Keeper<'_> {
     /// also what forks in that moment.
     fn signal_group(&self, signal: i32) {
         if self.orders.leads_group && !self.has_ended() {
-            raw::kill_group(self.program, signal);
+            signal::kill_group(self.program, signal);
         }
     }
 
@@ -251,12 +251,12 @@ impl Keeper<'_> {
     /// in between, so its id cannot mean anybody else.
     fn kill(&self) {
         if self.orders.scope.is_some() {
-            return raw::kill_everybody_in_scope();
+            return signal::kill_everybody_in_scope();
         }
         self.signal_group(libc::SIGKILL);
         if kill_children().is_err() && !self.has_ended() {
             // Without the list, at least the program itself.
-            raw::kill_child(self.program);
+            signal::kill_child(self.program);
         }
     }
 }
@@ -272,7 +272,7 @@ fn kill_children() -> Result<(), Errno> {
             if byte.is_ascii_digit() {
                 pid = pid.wrapping_mul(10).wrapping_add(i32::from(byte - b'0'));
             } else if pid > 0 {
-                raw::kill_child(pid);
+                signal::kill_child(pid);
                 pid = 0;
             }
         }

@@ -97,7 +97,7 @@ impl Report {
         self.keeper.store(pid, Ordering::Release);
     }
 
-    /// The process id of the keeper, once there is a child.
+    /// The process id of the keeper, which it sets before it starts a child.
     pub(crate) fn keeper(&self) -> i32 {
         self.keeper.load(Ordering::Acquire)
     }

@@ -24,7 +24,7 @@ use crate::text::{describe_errno, errno_of, one_line};
 #[derive(Debug)]
 pub(crate) enum Source {
     /// The caller's own of the same number.
-    Callers,
+    Inherit,
     /// `/dev/null`.
     Null,
     /// This one, which is above 2.
@@ -47,8 +47,8 @@ pub(crate) enum Session {
 pub(crate) struct Surroundings {
     pub(crate) stdio: [Source; 3],
     pub(crate) session: Session,
-    /// Whether the owner wants to hear when the program has been executed.
-    pub(crate) announced: bool,
+    /// Whether the owner wants to hear when the program has been executed, and when it stops.
+    pub(crate) bell: bool,
     /// After which time the tree is ended.
     pub(crate) timeout: Option<Duration>,
 }
@@ -69,7 +69,7 @@ pub(crate) struct Start {
 }
 
 impl Start {
-    /// Prepares the start of `command`, in `cwd` if that is given or in the policy's directory.
+    /// Prepares the start of `command`.
     ///
     /// # Errors
     ///
@@ -77,41 +77,11 @@ impl Start {
     pub(crate) fn new(
         prepared: Arc<Prepared>,
         command: Command,
-        cwd: Option<&Path>,
         surroundings: Surroundings,
     ) -> Result<Start> {
-        let directory = cwd.or(prepared.plan.cwd()).map(open_directory).transpose()?;
-        let mut actions = Vec::with_capacity(prepared.plan.steps.len() + 1);
-        for step in &prepared.plan.steps {
-            actions.push(match step {
-                ChildStep::DieWithKeeper => Action::DieWithKeeper,
-                ChildStep::NewSession => match &surroundings.session {
-                    Session::Own => Action::NewSession,
-                    Session::Callers => continue,
-                    Session::Foreground(terminal) => {
-                        Action::Foreground { terminal: terminal.as_raw_fd() }
-                    }
-                },
-                ChildStep::ResetSignals => Action::ResetSignals,
-                ChildStep::Limit(resource, value) => limit(*resource, *value)?,
-                ChildStep::ChangeDirectory(_) => continue,
-                ChildStep::NoNewPrivileges => Action::NoNewPrivileges,
-                ChildStep::Landlock => Action::Landlock { ruleset: prepared.ruleset.as_raw_fd() },
-                ChildStep::DropCapabilities(kept) => Action::DropCapabilities {
-                    keep: kept.iter().fold(0, |mask, capability| mask | 1 << capability.number()),
-                },
-                ChildStep::Descriptors => {
-                    Action::Descriptors { stdio: numbers(&prepared, &surroundings.stdio)? }
-                }
-                ChildStep::Filter => Action::Filter { program: &raw const *prepared.filter },
-            });
-        }
-        // The policy's, or another one for this start alone.
-        if let Some(directory) = &directory {
-            actions.insert(0, Action::ChangeDirectory { directory: directory.as_raw_fd() });
-        }
-        let rings =
-            surroundings.announced || matches!(surroundings.session, Session::Foreground(_));
+        let directory = command.cwd.as_deref().map(open_directory).transpose()?;
+        let actions = actions(&prepared, &surroundings, directory.as_ref())?;
+        let bell = surroundings.bell.then(bell);
         let report = Box::new(Report::new());
         let argv = pointers(&command.argv);
         let envp = pointers(&command.envp);
@@ -128,7 +98,7 @@ impl Start {
             surroundings,
             script,
             report,
-            bell: rings.then(bell).transpose()?,
+            bell: bell.transpose()?,
             _argv: argv,
             _envp: envp,
             _directory: directory,
@@ -136,12 +106,54 @@ impl Start {
     }
 }
 
+/// The plan's steps, with what they need here.
+fn actions(
+    prepared: &Prepared,
+    surroundings: &Surroundings,
+    directory: Option<&OwnedFd>,
+) -> Result<Vec<Action>> {
+    let mut actions = Vec::with_capacity(prepared.plan.steps.len() + 1);
+    for step in &prepared.plan.steps {
+        let action =
+            match step {
+                ChildStep::DieWithKeeper => Action::DieWithKeeper,
+                ChildStep::NewSession => match &surroundings.session {
+                    Session::Own => Action::NewSession,
+                    Session::Callers => continue,
+                    Session::Foreground(terminal) => {
+                        Action::Foreground { terminal: terminal.as_raw_fd() }
+                    }
+                },
+                ChildStep::ResetSignals => Action::ResetSignals,
+                ChildStep::Limit(resource, value) => limit(*resource, *value)?,
+                // Where the policy's would be, the command's: for one start alone it can be another.
+                ChildStep::ChangeDirectory(_) => continue,
+                ChildStep::NoNewPrivileges => {
+                    actions.extend(directory.map(|directory| Action::ChangeDirectory {
+                        directory: directory.as_raw_fd(),
+                    }));
+                    Action::NoNewPrivileges
+                }
+                ChildStep::Landlock => Action::Landlock { ruleset: prepared.ruleset.as_raw_fd() },
+                ChildStep::DropCapabilities(kept) => Action::DropCapabilities {
+                    keep: kept.iter().fold(0, |mask, capability| mask | 1 << capability.number()),
+                },
+                ChildStep::Descriptors => {
+                    Action::Descriptors { stdio: numbers(prepared, &surroundings.stdio)? }
+                }
+                ChildStep::Filter => Action::Filter { program: &raw const *prepared.filter },
+            };
+        actions.push(action);
+    }
+    Ok(actions)
+}
+
 /// What the child puts in the place of 0, 1 and 2.
 fn numbers(prepared: &Prepared, stdio: &[Source; 3]) -> Result<[Option<RawFd>; 3]> {
     let mut numbers = [None; 3];
     for (number, source) in numbers.iter_mut().zip(stdio) {
         *number = match source {
-            Source::Callers => None,
+            Source::Inherit => None,
             Source::Null => Some(prepared.null()?.as_raw_fd()),
             Source::Given(fd) => Some(fd.as_raw_fd()),
         };

@@ -15,8 +15,9 @@ use super::start::{Session, Source, Start};
 use crate::error::{Error, ErrorKind, Result};
 use crate::step::Step;
 use crate::sys::clone::{clone, clone_without_handlers};
-use crate::sys::raw;
+use crate::sys::raw::Errno as RawErrno;
 use crate::sys::stack::StackPair;
+use crate::sys::{pidfd, signal};
 
 /// A running keeper. Dropping it ends and reaps the tree.
 ///
@@ -126,7 +127,7 @@ impl Tree {
     /// Closes our side of the program's descriptors, which it has its own copies of since it was
     /// executed: readers of its output learn its end.
     pub(crate) fn let_go_of_stdio(&mut self) {
-        self.used.start.surroundings.stdio = [const { Source::Callers }; 3];
+        self.used.start.surroundings.stdio = [const { Source::Inherit }; 3];
     }
 
     /// Asks the keeper to end the tree; [`ended`](Tree::ended) says when that is done.
@@ -135,7 +136,7 @@ impl Tree {
     ///
     /// [`ErrorKind::Io`] when this process may not signal, by a filter of its own.
     pub(crate) fn end(&self) -> Result<()> {
-        signal_keeper(self.keeper.as_fd(), keeper::END)
+        pidfd::send(&self.keeper, "keeper", keeper::END)
     }
 
     /// Lets a program that stopped go on, with its group.
@@ -144,7 +145,7 @@ impl Tree {
     ///
     /// As [`end`](Tree::end).
     pub(crate) fn go_on(&self) -> Result<()> {
-        signal_keeper(self.keeper.as_fd(), keeper::GO_ON)
+        pidfd::send(&self.keeper, "keeper", keeper::GO_ON)
     }
 
     /// Waits for the end of the tree and says how it went.
@@ -203,28 +204,16 @@ impl Running {
     ///
     /// As [`Tree::end`].
     pub(crate) fn end(&self) -> Result<()> {
-        signal_keeper(self.keeper_fd.as_fd(), keeper::END)
-    }
-}
-
-/// A keeper that has ended has done what it is asked for.
-fn signal_keeper(keeper: BorrowedFd<'_>, signal: i32) -> Result<()> {
-    match raw::signal_pidfd(keeper.as_raw_fd(), signal) {
-        Ok(()) | Err(libc::ESRCH) => Ok(()),
-        Err(errno) => Err(Error::io(format!("pidfd_send_signal(keeper, {signal})"), errno)),
+        pidfd::send(&self.keeper_fd, "keeper", keeper::END)
     }
 }
 
 /// Creates the keeper with every signal blocked, so that no handler of the host runs in it. Its
 /// exit signal is 0: the host gets no SIGCHLD, and only a wait with __WALL or __WCLONE sees it.
-fn start_keeper(
-    stacks: &StackPair,
-    orders: &Orders,
-    report: &Report,
-) -> Result<OwnedFd, raw::Errno> {
+fn start_keeper(stacks: &StackPair, orders: &Orders, report: &Report) -> Result<OwnedFd, RawErrno> {
     let mut pidfd = -1;
     let flags = libc::CLONE_VM | libc::CLONE_FILES | libc::CLONE_PIDFD;
-    let mask = raw::set_signal_mask(u64::MAX)?;
+    let mask = signal::set_mask(u64::MAX)?;
     let argument = (&raw const *orders).cast_mut().cast();
     report.set_without_handlers(true);
     // SAFETY: the first stack is the keeper's alone, and `Tree` keeps stacks, orders and all that
@@ -236,7 +225,7 @@ fn start_keeper(
                 clone(flags, stacks.first(), &raw mut pidfd, keeper::run, argument)
             })
     };
-    let restored = raw::set_signal_mask(mask);
+    let restored = signal::set_mask(mask);
     debug_assert!(restored.is_ok(), "the mask was valid before");
     started?;
     // SAFETY: the kernel has just put this descriptor there, for us alone.

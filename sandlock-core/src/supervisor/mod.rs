@@ -17,7 +17,6 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::error::{Error, Result};
 use crate::spawn::{End, Running, Start, Tree};
-use sigpipe::WithoutSigpipe;
 
 /// A run under way. Dropping it ends and reaps the tree.
 pub(crate) struct Supervisor {
@@ -67,8 +66,6 @@ impl Supervisor {
 
     /// Serves the run until nothing of the tree is left.
     pub(crate) fn until_ended(mut self) -> Result<Ended> {
-        let _no_sigpipe =
-            self.streams.feeder.as_ref().map(|_| WithoutSigpipe::new()).transpose()?;
         while !self.turn()? {}
         if let Some(foreground) = &mut self.foreground {
             foreground.take_back();
@@ -85,7 +82,7 @@ impl Supervisor {
     /// Waits for something to happen and serves it; returns whether the tree has ended.
     fn turn(&mut self) -> Result<bool> {
         let Ready { ended, bell } = self.wait()?;
-        for collector in self.streams.collectors() {
+        for collector in self.streams.collectors.iter_mut().flatten() {
             // Nobody writes any more once the tree has ended.
             while collector.take()? && ended {}
         }
@@ -104,7 +101,7 @@ impl Supervisor {
         let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
         let mut fds = vec![readable(self.tree.ended())];
         fds.extend(self.tree.bell().map(readable));
-        let collectors = [&self.streams.stdout, &self.streams.stderr].into_iter().flatten();
+        let collectors = self.streams.collectors.iter().flatten();
         fds.extend(collectors.filter_map(|one| one.descriptor()).map(readable));
         let feeder = self.streams.feeder.as_ref();
         fds.extend(feeder.map(|one| PollFd::new(one.descriptor(), PollFlags::POLLOUT)));

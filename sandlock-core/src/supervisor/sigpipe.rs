@@ -2,32 +2,28 @@
 
 use std::time::Duration;
 
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::sys::signal::{SigmaskHow, Signal};
 
-use crate::error::{Error, Result};
-use crate::sys::raw;
+use crate::error::Result;
+use crate::sys::mask::Mask;
+use crate::sys::signal;
 
 /// Blocks SIGPIPE in this thread, and takes what came of it when dropped.
+#[derive(Debug)]
 pub(super) struct WithoutSigpipe {
-    before: SigSet,
+    mask: Mask,
 }
 
 impl WithoutSigpipe {
     pub(super) fn new() -> Result<WithoutSigpipe> {
-        let pipe = SigSet::from(Signal::SIGPIPE);
-        let before = pipe
-            .thread_swap_mask(SigmaskHow::SIG_BLOCK)
-            .map_err(|errno| Error::io("pthread_sigmask(SIG_BLOCK, SIGPIPE)", errno as i32))?;
-        Ok(WithoutSigpipe { before })
+        Ok(WithoutSigpipe { mask: Mask::change(SigmaskHow::SIG_BLOCK, Signal::SIGPIPE)? })
     }
 }
 
 impl Drop for WithoutSigpipe {
     fn drop(&mut self) {
-        if !self.before.contains(Signal::SIGPIPE) {
-            let _taken = raw::take_signal(raw::signal_bit(libc::SIGPIPE), Some(Duration::ZERO));
+        if !self.mask.before().contains(Signal::SIGPIPE) {
+            let _taken = signal::take(signal::bit(libc::SIGPIPE), Some(Duration::ZERO));
         }
-        let restored = self.before.thread_set_mask();
-        debug_assert!(restored.is_ok(), "the mask was valid before");
     }
 }

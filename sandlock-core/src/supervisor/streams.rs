@@ -8,21 +8,22 @@ use std::sync::Arc;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::pipe2;
 
+use super::sigpipe::WithoutSigpipe;
 use crate::error::{Error, ErrorKind, Result};
 use crate::launch::{Kind, Launch, Stdio};
 use crate::spawn::Source;
 use crate::sys::descriptor::above_stdio;
 use crate::text::errno_of;
 
-/// The most bytes that are moved of one stream before the others and the clock have their turn.
+/// The most bytes that are taken of one stream before the others have their turn.
 const TURN: u64 = 1 << 20;
 
 /// Our side of the streams.
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
     pub(crate) feeder: Option<Feeder>,
-    pub(crate) stdout: Option<Collector>,
-    pub(crate) stderr: Option<Collector>,
+    /// Of descriptors 1 and 2.
+    pub(crate) collectors: [Option<Collector>; 2],
     /// The ends of pipes that the caller serves itself, by number.
     pub(crate) piped: [Option<OwnedFd>; 3],
 }
@@ -36,67 +37,46 @@ impl Streams {
     /// process has no descriptors left.
     pub(crate) fn new(launch: &Launch) -> Result<(Streams, [Source; 3])> {
         let mut streams = Streams::default();
-        let stdin = match (&launch.input, &launch.stdin.0) {
-            (Some(bytes), _) => {
-                let (reader, writer) = pipe()?;
-                streams.feeder = Some(Feeder::new(writer, Arc::clone(bytes))?);
-                Source::Given(above_stdio(reader)?)
+        let mut sources = [const { Source::Null }; 3];
+        for (number, stdio) in launch.stdio().into_iter().enumerate() {
+            sources[number] = streams.connect(number, stdio, launch.capture_limit)?;
+        }
+        Ok((streams, sources))
+    }
+
+    /// The program's side of descriptor `number`; ours is kept.
+    fn connect(&mut self, number: usize, stdio: &Stdio, limit: u64) -> Result<Source> {
+        let theirs = match &stdio.0 {
+            Kind::Inherit => return Ok(Source::Inherit),
+            Kind::Null => return Ok(Source::Null),
+            Kind::Given(fd) => {
+                let duplicate = fd.try_clone();
+                duplicate
+                    .map_err(|error| Error::io("fcntl(F_DUPFD_CLOEXEC, 3)", errno_of(&error)))?
             }
-            (None, Kind::Captured) => {
+            Kind::Input(bytes) => {
+                let (reader, writer) = pipe()?;
+                self.feeder = Some(Feeder::new(writer, Arc::clone(bytes))?);
+                reader
+            }
+            Kind::Piped => {
+                let (reader, writer) = pipe()?;
+                let (ours, theirs) = if number == 0 { (writer, reader) } else { (reader, writer) };
+                self.piped[number] = Some(ours);
+                theirs
+            }
+            Kind::Captured if number == 0 => {
                 let message = "descriptor 0 cannot be captured: a program reads from it";
                 return Err(Error::new(ErrorKind::Command, message));
             }
-            (None, Kind::Piped) => {
+            Kind::Captured => {
                 let (reader, writer) = pipe()?;
-                streams.piped[0] = Some(writer);
-                Source::Given(above_stdio(reader)?)
+                self.collectors[number - 1] = Some(Collector::new(reader, limit)?);
+                writer
             }
-            (None, kind) => source(kind)?,
         };
-        let limit = launch.capture_limit;
-        let (stdout, piped) = output(&launch.stdout, limit, &mut streams.stdout)?;
-        streams.piped[1] = piped;
-        let (stderr, piped) = output(&launch.stderr, limit, &mut streams.stderr)?;
-        streams.piped[2] = piped;
-        Ok((streams, [stdin, stdout, stderr]))
+        Ok(Source::Given(above_stdio(theirs)?))
     }
-
-    pub(crate) fn collectors(&mut self) -> impl Iterator<Item = &mut Collector> {
-        self.stdout.iter_mut().chain(&mut self.stderr)
-    }
-}
-
-fn output(
-    stdio: &Stdio,
-    limit: u64,
-    slot: &mut Option<Collector>,
-) -> Result<(Source, Option<OwnedFd>)> {
-    match &stdio.0 {
-        Kind::Captured => {
-            let (reader, writer) = pipe()?;
-            *slot = Some(Collector::new(reader, limit)?);
-            Ok((Source::Given(above_stdio(writer)?), None))
-        }
-        Kind::Piped => {
-            let (reader, writer) = pipe()?;
-            Ok((Source::Given(above_stdio(writer)?), Some(reader)))
-        }
-        kind => Ok((source(kind)?, None)),
-    }
-}
-
-fn source(kind: &Kind) -> Result<Source> {
-    Ok(match kind {
-        Kind::Inherit => Source::Callers,
-        Kind::Given(fd) => {
-            let duplicate = fd.try_clone();
-            Source::Given(
-                duplicate
-                    .map_err(|error| Error::io("fcntl(F_DUPFD_CLOEXEC, 3)", errno_of(&error)))?,
-            )
-        }
-        Kind::Null | Kind::Piped | Kind::Captured => Source::Null,
-    })
 }
 
 fn pipe() -> Result<(OwnedFd, OwnedFd)> {
@@ -135,7 +115,7 @@ impl Collector {
     }
 
     /// Takes what is there, so much at a time that a program that never stops writing cannot keep
-    /// its reader from looking at the clock. Returns whether there may be more.
+    /// its other streams waiting. Returns whether there may be more.
     pub(crate) fn take(&mut self) -> Result<bool> {
         let Some(reader) = &mut self.reader else { return Ok(false) };
         let room = self.limit.saturating_sub(self.kept.len() as u64);
@@ -180,11 +160,13 @@ pub(crate) struct Feeder {
     writer: File,
     bytes: Arc<[u8]>,
     written: usize,
+    _quiet: WithoutSigpipe,
 }
 
 impl Feeder {
     fn new(writer: OwnedFd, bytes: Arc<[u8]>) -> Result<Feeder> {
-        Ok(Feeder { writer: nonblocking(writer)?, bytes, written: 0 })
+        let quiet = WithoutSigpipe::new()?;
+        Ok(Feeder { writer: nonblocking(writer)?, bytes, written: 0, _quiet: quiet })
     }
 
     pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
@@ -192,7 +174,7 @@ impl Feeder {
     }
 
     /// Writes what the pipe has room for. Returns whether there is more to write; a program that
-    /// reads no more has had enough. SIGPIPE must be blocked.
+    /// reads no more has had enough.
     pub(crate) fn feed(&mut self) -> Result<bool> {
         while let Some(rest @ [_, ..]) = self.bytes.get(self.written..) {
             match self.writer.write(rest) {

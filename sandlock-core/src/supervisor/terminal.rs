@@ -4,12 +4,13 @@ use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, raise};
+use nix::sys::signal::{SigmaskHow, Signal, kill, raise};
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 use nix::unistd::{Pid, getpgid, getpgrp, getppid, getsid, tcgetpgrp, tcsetpgrp};
 
 use crate::error::Result;
-use crate::sys::raw::{self, Disposition};
+use crate::sys::mask::Mask;
+use crate::sys::signal::{self, Disposition};
 
 /// A terminal whose foreground group the caller's is, unless a program has been given that place.
 pub(crate) struct Foreground {
@@ -88,25 +89,21 @@ impl Drop for Foreground {
     }
 }
 
-fn stops_by_default(signal: i32) -> bool {
-    signal == libc::SIGSTOP || raw::disposition(signal) == Ok(Disposition::Default)
+fn stops_by_default(number: i32) -> bool {
+    number == libc::SIGSTOP || signal::disposition(number) == Ok(Disposition::Default)
 }
 
 /// Stops every other process of this group, for a shell that waits for all of it, and then this
 /// one. A signal to the whole group would stop this one at some point, a second one would perhaps
 /// come after somebody let it go on: so it is deaf to the first, and the other one stops it here.
-fn stop_this_group(signal: i32) {
-    let Ok(stop) = Signal::try_from(signal) else { return };
-    if signal != libc::SIGSTOP && raw::ignore_signal(signal).is_ok() {
+fn stop_this_group(number: i32) {
+    let Ok(stop) = Signal::try_from(number) else { return };
+    if number != libc::SIGSTOP && signal::ignore(number).is_ok() {
         kill(Pid::from_raw(0), stop).ok();
-        raw::reset_signal(signal).ok();
+        signal::reset(number).ok();
     }
-    let before = SigSet::from(stop).thread_swap_mask(SigmaskHow::SIG_UNBLOCK);
+    let _unblocked = Mask::change(SigmaskHow::SIG_UNBLOCK, stop).ok();
     raise(stop).ok();
-    if let Ok(before) = before {
-        let restored = before.thread_set_mask();
-        debug_assert!(restored.is_ok(), "the mask was valid before");
-    }
 }
 
 /// Whether the parent is in this session and another group: the sign of a shell that lets stopped
@@ -119,11 +116,6 @@ fn is_in_a_job() -> bool {
 
 /// Does something to the terminal that would stop a process in the background.
 fn without_stopping<T>(action: impl FnOnce() -> T) -> T {
-    let before = SigSet::from(Signal::SIGTTOU).thread_swap_mask(SigmaskHow::SIG_BLOCK);
-    let result = action();
-    if let Ok(before) = before {
-        let restored = before.thread_set_mask();
-        debug_assert!(restored.is_ok(), "the mask was valid before");
-    }
-    result
+    let _blocked = Mask::change(SigmaskHow::SIG_BLOCK, Signal::SIGTTOU).ok();
+    action()
 }

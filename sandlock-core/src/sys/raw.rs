@@ -1,11 +1,11 @@
-//! Raw system calls that are made between clone and exec: no libc, no `errno`, no allocation.
+//! Raw system calls, as they are made between clone and exec: no libc, no `errno`, no allocation.
+//! Here is what belongs to no family; signals, waiting and capabilities have files of their own.
 //!
 //! Every wrapper begins with the call it makes. All of them are also sound in an ordinary thread.
 
 #![allow(unsafe_code)]
 
 use std::ffi::c_char;
-use std::os::fd::{FromRawFd, OwnedFd};
 use std::time::Duration;
 
 use syscalls::{Sysno, raw_syscall};
@@ -27,7 +27,7 @@ pub(crate) fn check(answer: usize) -> Result<usize, Errno> {
 /// # Safety
 ///
 /// `option` takes two numbers; some options take addresses that the kernel writes to.
-unsafe fn prctl(option: i32, argument: usize, second: usize) -> Result<(), Errno> {
+pub(super) unsafe fn prctl(option: i32, argument: usize, second: usize) -> Result<(), Errno> {
     // SAFETY: as the caller promises.
     check(unsafe { raw_syscall!(Sysno::prctl, option, argument, second, 0usize, 0usize) }).map(drop)
 }
@@ -58,18 +58,6 @@ pub(crate) fn may_become_subreaper() -> bool {
         prctl(libc::PR_GET_CHILD_SUBREAPER, &raw mut is_set as usize, 0).is_ok()
             && prctl(libc::PR_SET_CHILD_SUBREAPER, usize::from(is_set != 0), 0).is_ok()
     }
-}
-
-/// prctl(2) PR_CAPBSET_DROP.
-pub(crate) fn drop_from_bounding_set(capability: usize) -> Result<(), Errno> {
-    // SAFETY: takes numbers.
-    unsafe { prctl(libc::PR_CAPBSET_DROP, capability, 0) }
-}
-
-/// prctl(2) PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE.
-pub(crate) fn raise_ambient(capability: usize) -> Result<(), Errno> {
-    // SAFETY: takes numbers.
-    unsafe { prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE as usize, capability) }
 }
 
 /// prctl(2) PR_SET_NAME.
@@ -155,166 +143,6 @@ pub(crate) fn set_rlimit(resource: u32, value: u64) -> Result<(), Errno> {
     check(unsafe { raw_syscall!(Sysno::prlimit64, 0, resource, limit.as_ptr(), 0usize) }).map(drop)
 }
 
-/// The size of the kernel's signal sets in bytes.
-const SIGSET_SIZE: usize = 8;
-
-/// The kernel's `struct sigaction`; the restorer is missing on arm64, where the last word is unused.
-type KernelSigaction = [usize; 4];
-
-/// What a process does about a signal.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Disposition {
-    Default,
-    Ignored,
-    Handled,
-}
-
-/// rt_sigaction(2), asking.
-pub(crate) fn disposition(signal: i32) -> Result<Disposition, Errno> {
-    let mut action: KernelSigaction = [0; 4];
-    // SAFETY: the kernel writes at most four words.
-    check(unsafe {
-        raw_syscall!(Sysno::rt_sigaction, signal, 0usize, action.as_mut_ptr(), SIGSET_SIZE)
-    })?;
-    Ok(match action[0] {
-        libc::SIG_DFL => Disposition::Default,
-        libc::SIG_IGN => Disposition::Ignored,
-        _ => Disposition::Handled,
-    })
-}
-
-/// rt_sigaction(2) to SIG_DFL, for the whole process.
-pub(crate) fn reset_signal(signal: i32) -> Result<(), Errno> {
-    set_disposition(signal, libc::SIG_DFL)
-}
-
-/// rt_sigaction(2) to SIG_IGN, for the whole process.
-pub(crate) fn ignore_signal(signal: i32) -> Result<(), Errno> {
-    set_disposition(signal, libc::SIG_IGN)
-}
-
-fn set_disposition(signal: i32, disposition: usize) -> Result<(), Errno> {
-    let action: KernelSigaction = [disposition, 0, 0, 0];
-    // SAFETY: the kernel reads four words, and neither disposition is a function.
-    check(unsafe {
-        raw_syscall!(Sysno::rt_sigaction, signal, action.as_ptr(), 0usize, SIGSET_SIZE)
-    })
-    .map(drop)
-}
-
-/// rt_sigprocmask(2): the set of blocked signals becomes `set`; returns the one before.
-pub(crate) fn set_signal_mask(set: u64) -> Result<u64, Errno> {
-    let mut old = 0u64;
-    // SAFETY: the kernel reads and writes one set of 64 bits each.
-    check(unsafe {
-        raw_syscall!(
-            Sysno::rt_sigprocmask,
-            libc::SIG_SETMASK,
-            &raw const set,
-            &raw mut old,
-            SIGSET_SIZE
-        )
-    })?;
-    Ok(old)
-}
-
-/// The set that holds only `signal`.
-pub(crate) const fn signal_bit(signal: i32) -> u64 {
-    1 << (signal - 1)
-}
-
-/// rt_sigtimedwait(2): takes one pending signal of `set`; `None` when the time is over or a signal
-/// outside the set came.
-pub(crate) fn take_signal(set: u64, timeout: Option<Duration>) -> Option<i32> {
-    let time = timeout.map(|time| [time.as_secs(), u64::from(time.subsec_nanos())]);
-    let time_pointer = time.as_ref().map_or(0, |time| time.as_ptr() as usize);
-    // SAFETY: the kernel reads one set and, unless it is null, one timespec of two 64-bit words.
-    let answer = unsafe {
-        raw_syscall!(Sysno::rt_sigtimedwait, &raw const set, 0usize, time_pointer, SIGSET_SIZE)
-    };
-    check(answer).ok().and_then(|signal| i32::try_from(signal).ok())
-}
-
-/// What waitid(2) says about the caller's children.
-pub(crate) enum Peeked {
-    /// This one has ended and can be reaped.
-    Ended(i32),
-    /// This one has stopped, which has not been taken note of.
-    Stopped(i32),
-    /// There are children, and none has ended or stopped.
-    Nothing,
-    /// There are no children.
-    NoChildren,
-}
-
-/// waitid(2) for any child, without waiting and without reaping.
-pub(crate) fn peek_any() -> Peeked {
-    const P_ALL: u32 = 0;
-    // SAFETY: all zeros is a valid siginfo.
-    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    let flags = libc::WEXITED | libc::WSTOPPED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
-    // SAFETY: the kernel writes one `siginfo_t`.
-    let answer = unsafe { raw_syscall!(Sysno::waitid, P_ALL, 0, &raw mut info, flags, 0usize) };
-    match check(answer) {
-        Err(libc::EINTR) => Peeked::Nothing,
-        Err(_) => Peeked::NoChildren,
-        // SAFETY: what waitid(2) fills in has a process id, which is 0 where it found nobody.
-        Ok(_) => match (unsafe { info.si_pid() }, info.si_code) {
-            (0, _) => Peeked::Nothing,
-            (pid, libc::CLD_STOPPED | libc::CLD_TRAPPED) => Peeked::Stopped(pid),
-            (pid, _) => Peeked::Ended(pid),
-        },
-    }
-}
-
-/// wait4(2) for a child that has ended: its status.
-pub(crate) fn reap(pid: i32) -> Option<i32> {
-    let mut status = 0i32;
-    let flags = libc::WNOHANG | libc::__WALL;
-    // SAFETY: the kernel writes one int.
-    let answer = unsafe { raw_syscall!(Sysno::wait4, pid, &raw mut status, flags, 0usize) };
-    (check(answer) == Ok(pid.cast_unsigned() as usize)).then_some(status)
-}
-
-/// waitid(2) for a child that has stopped: by which signal. One that has ended since is not reaped.
-pub(crate) fn take_stop(pid: i32) -> Option<i32> {
-    const P_PID: u32 = 1;
-    // SAFETY: all zeros is a valid siginfo.
-    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    let flags = libc::WSTOPPED | libc::WNOHANG | libc::__WALL;
-    // SAFETY: the kernel writes one `siginfo_t`.
-    let answer = unsafe { raw_syscall!(Sysno::waitid, P_PID, pid, &raw mut info, flags, 0usize) };
-    // SAFETY: what waitid(2) fills in has a process id and a status.
-    let (found, signal) = unsafe { (info.si_pid(), info.si_status()) };
-    (check(answer).is_ok() && found == pid).then_some(signal)
-}
-
-/// kill(2) with SIGKILL. `pid` is a child that the caller has not reaped; the signal is lost only
-/// on one that has ended already.
-pub(crate) fn kill_child(pid: i32) {
-    // SAFETY: the call takes two numbers.
-    unsafe { raw_syscall!(Sysno::kill, pid, libc::SIGKILL) };
-}
-
-/// kill(2) of the group that `leader` leads, which the caller has not reaped.
-pub(crate) fn kill_group(leader: i32, signal: i32) {
-    // SAFETY: the call takes two numbers.
-    unsafe { raw_syscall!(Sysno::kill, -leader, signal) };
-}
-
-/// kill(2) with SIGKILL of everybody whom the caller may signal, but itself. The caller has a Landlock
-/// domain that scopes signals, and has seen that it holds.
-pub(crate) fn kill_everybody_in_scope() {
-    // SAFETY: the call takes two numbers.
-    unsafe { raw_syscall!(Sysno::kill, -1i32, libc::SIGKILL) };
-}
-
-/// kill(2) with the null signal: whether the caller may signal `pid`.
-pub(crate) fn may_signal(pid: i32) -> Result<(), Errno> {
-    // SAFETY: the call takes two numbers.
-    check(unsafe { raw_syscall!(Sysno::kill, pid, 0) }).map(drop)
-}
-
 /// clock_gettime(2) CLOCK_MONOTONIC, which cannot fail for this clock.
 pub(crate) fn monotonic_time() -> Duration {
     let mut time = [0u64; 2];
@@ -330,20 +158,13 @@ pub(crate) fn ring(bell: i32) {
     unsafe { raw_syscall!(Sysno::write, bell, &raw const one, size_of::<u64>()) };
 }
 
-/// getrusage(2) of all reaped children.
-pub(crate) fn children_usage(usage: &mut libc::rusage) -> Result<(), Errno> {
-    // SAFETY: the kernel writes one `struct rusage`.
-    check(unsafe { raw_syscall!(Sysno::getrusage, libc::RUSAGE_CHILDREN, &raw mut *usage) })
-        .map(drop)
-}
-
-/// getrusage(2) of the calling process: the peak of its memory, which it may share, in KiB.
-pub(crate) fn own_peak() -> Result<i64, Errno> {
+/// getrusage(2) of the calling process or, with `RUSAGE_CHILDREN`, of all it has reaped.
+pub(crate) fn usage(whose: i32) -> Result<libc::rusage, Errno> {
     // SAFETY: all zeros is a valid rusage.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     // SAFETY: the kernel writes one `struct rusage`.
-    check(unsafe { raw_syscall!(Sysno::getrusage, libc::RUSAGE_SELF, &raw mut usage) })?;
-    Ok(usage.ru_maxrss)
+    check(unsafe { raw_syscall!(Sysno::getrusage, whose, &raw mut usage) })?;
+    Ok(usage)
 }
 
 /// openat(2), read-only and close-on-exec.
@@ -382,20 +203,6 @@ pub(crate) fn exit(status: i32) -> ! {
     }
 }
 
-/// pidfd_open(2); `None` for a process that is not there.
-pub(crate) fn pidfd_open(pid: i32) -> Option<OwnedFd> {
-    // SAFETY: the call takes two numbers.
-    let fd = check(unsafe { raw_syscall!(Sysno::pidfd_open, pid, 0) }).ok()?;
-    // SAFETY: the kernel has just returned this descriptor; nobody else knows it.
-    Some(unsafe { OwnedFd::from_raw_fd(fd as i32) })
-}
-
-/// pidfd_send_signal(2).
-pub(crate) fn signal_pidfd(pidfd: i32, signal: i32) -> Result<(), Errno> {
-    // SAFETY: the call takes numbers, and a null pointer for the default siginfo.
-    check(unsafe { raw_syscall!(Sysno::pidfd_send_signal, pidfd, signal, 0usize, 0) }).map(drop)
-}
-
 /// execve(2); returns only when it failed.
 ///
 /// # Safety
@@ -409,42 +216,4 @@ pub(crate) unsafe fn execve(
     // SAFETY: as the caller promises.
     let answer = unsafe { raw_syscall!(Sysno::execve, path, argv, envp) };
     check(answer).err().unwrap_or(0)
-}
-
-/// `struct __user_cap_header_struct`, version 3, for the calling thread.
-const CAPABILITY_HEADER: [u32; 2] = [0x2008_0522, 0];
-
-/// The sets of capget(2) and capset(2), as masks.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct CapabilitySets {
-    pub(crate) effective: u64,
-    pub(crate) permitted: u64,
-    pub(crate) inheritable: u64,
-}
-
-/// capget(2) of the calling thread.
-pub(crate) fn capabilities() -> Result<CapabilitySets, Errno> {
-    let header = CAPABILITY_HEADER;
-    let mut data = [0u32; 6];
-    // SAFETY: version 3 writes two structures of three words.
-    check(unsafe { raw_syscall!(Sysno::capget, header.as_ptr(), data.as_mut_ptr()) })?;
-    let join = |low: usize| u64::from(data[low]) | u64::from(data[low + 3]) << 32;
-    Ok(CapabilitySets { effective: join(0), permitted: join(1), inheritable: join(2) })
-}
-
-/// capset(2) of the calling thread.
-pub(crate) fn set_capabilities(sets: CapabilitySets) -> Result<(), Errno> {
-    let header = CAPABILITY_HEADER;
-    let low = |mask: u64| (mask & 0xffff_ffff) as u32;
-    let high = |mask: u64| (mask >> 32) as u32;
-    let data = [
-        low(sets.effective),
-        low(sets.permitted),
-        low(sets.inheritable),
-        high(sets.effective),
-        high(sets.permitted),
-        high(sets.inheritable),
-    ];
-    // SAFETY: version 3 reads two structures of three words.
-    check(unsafe { raw_syscall!(Sysno::capset, header.as_ptr(), data.as_ptr()) }).map(drop)
 }

@@ -19,15 +19,22 @@ impl AsRef<OsStr> for EnvName {
     }
 }
 
-impl Value for EnvName {
-    const EXPECTED: &'static str = "the name of a variable";
-
-    fn from_text(text: &OsStr) -> Result<Self, String> {
+impl EnvName {
+    /// The name `text`, or why it is none.
+    pub(crate) fn checked(text: &OsStr) -> Result<Self, String> {
         let bytes = text.as_bytes();
         if bytes.is_empty() || bytes.contains(&b'=') || bytes.contains(&0) {
             return Err("the name of a variable cannot be empty or hold `=` or NUL".to_owned());
         }
         Ok(EnvName(text.to_owned()))
+    }
+}
+
+impl Value for EnvName {
+    const EXPECTED: &'static str = "the name of a variable";
+
+    fn from_text(text: &OsStr) -> Result<Self, String> {
+        EnvName::checked(text)
     }
 }
 
