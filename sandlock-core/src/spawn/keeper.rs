@@ -15,10 +15,11 @@ use crate::sys::raw::{self, Errno};
 use crate::sys::signal;
 use crate::sys::wait::{self, Peeked};
 
-/// Sent by the owner to end the tree, and by the kernel when the owner's thread ends.
-pub(crate) const END: i32 = libc::SIGTERM;
+/// Sent by the owner to end the tree, and by the kernel when the owner's thread ends. Nobody else
+/// sends it: a service manager's SIGTERM to everybody must leave the program the time to end.
+pub(crate) const END: i32 = libc::SIGSTKFLT;
 /// Sent by the owner to let a program go on that stopped.
-pub(crate) const GO_ON: i32 = libc::SIGUSR1;
+pub(crate) const GO_ON: i32 = libc::SIGPWR;
 
 /// How long to wait for more to kill before looking again, while the tree is being ended. Deaths
 /// wake the keeper earlier.
@@ -99,16 +100,15 @@ fn become_reaper() -> Result<(), Errno> {
     signal::reset(libc::SIGCHLD)?;
     raw::set_name(c"sandlock-keeper")?;
     raw::become_subreaper()?;
-    raw::set_parent_death_signal(END)
+    // Until there is a program, the keeper hears nothing else; its child dies with it.
+    raw::set_parent_death_signal(libc::SIGKILL)
 }
 
-/// Comes back when the child has executed its program or ended (CLONE_VFORK).
+/// Comes back when the child has executed its program or ended (CLONE_VFORK). The owner can end
+/// the wait by the child's descriptor.
 fn start_child(orders: &Orders, report: &Report) -> Result<i32, Errno> {
-    let mut flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES | libc::SIGCHLD;
-    if orders.bell.is_some() {
-        // Who hears of the program may want to signal it.
-        flags |= libc::CLONE_PIDFD;
-    }
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES | libc::CLONE_PIDFD;
+    let flags = flags | libc::SIGCHLD;
     let argument = orders.script.cast_mut().cast();
     // SAFETY: the stack is the child's alone, and the owner keeps all it reaches alive.
     unsafe { clone(flags, orders.child_stack, report.program_fd_slot(), child::run, argument) }
@@ -131,6 +131,8 @@ enum Left {
     Somebody,
     /// Perhaps more to reap.
     More,
+    /// The kernel does not say, as where a filter of the host refuses to.
+    Unknown,
 }
 
 impl Keeper<'_> {
@@ -138,15 +140,21 @@ impl Keeper<'_> {
     fn tend(&self) {
         self.report.set_program(self.program);
         self.ring();
+        let mut is_asked = self.watch_the_owner().is_err();
         if let Ok(usage) = raw::usage(libc::RUSAGE_SELF) {
             self.report.set_shared_peak(usage.ru_maxrss);
         }
         self.leave_the_host();
-        let mut is_asked = false;
         loop {
             let left = self.reap();
-            if matches!(left, Left::Nobody) {
-                break;
+            match left {
+                Left::Nobody => break,
+                // Who cannot see them cannot wait for them.
+                Left::Unknown => {
+                    self.kill();
+                    break;
+                }
+                Left::Somebody | Left::More => {}
             }
             if !is_asked && self.time_left() == Some(Duration::ZERO) && !self.has_ended() {
                 self.report.set_timed_out();
@@ -171,6 +179,12 @@ impl Keeper<'_> {
         if let Ok(usage) = raw::usage(libc::RUSAGE_CHILDREN) {
             self.report.set_usage(&usage);
         }
+    }
+
+    /// Asks for a signal at the end of the owner's thread; an error if that has ended already.
+    fn watch_the_owner(&self) -> Result<(), Errno> {
+        raw::set_parent_death_signal(END)?;
+        if raw::getppid() == self.orders.host { Ok(()) } else { Err(libc::ESRCH) }
     }
 
     /// How long the tree may live on; `None` for ever.
@@ -210,6 +224,7 @@ impl Keeper<'_> {
                 Peeked::Stopped(pid) => self.note_stop(pid),
                 Peeked::Nothing => return Left::Somebody,
                 Peeked::NoChildren => return Left::Nobody,
+                Peeked::Unknown => return Left::Unknown,
             }
         }
         Left::More

@@ -116,6 +116,11 @@ impl Report {
         self.program_fd.as_ptr()
     }
 
+    /// The program's pidfd, as long as nobody took it.
+    pub(crate) fn program_fd(&self) -> Option<i32> {
+        Some(self.program_fd.load(Ordering::Acquire)).filter(|fd| *fd >= 0)
+    }
+
     /// The program's pidfd, once.
     pub(crate) fn take_program_fd(&self) -> Option<i32> {
         Some(self.program_fd.swap(-1, Ordering::AcqRel)).filter(|fd| *fd >= 0)

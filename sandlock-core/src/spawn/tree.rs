@@ -6,6 +6,7 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 
 use super::diagnose;
@@ -29,6 +30,9 @@ pub(crate) struct Tree {
     /// Not to be sent to another thread.
     _owner: std::marker::PhantomData<*const ()>,
 }
+
+/// How long to wait for a child before looking whether it is there.
+const LOOK_AGAIN_MILLIS: u8 = 10;
 
 /// What keeper and child use until they have ended.
 struct Used {
@@ -130,13 +134,25 @@ impl Tree {
         self.used.start.surroundings.stdio = [const { Source::Inherit }; 3];
     }
 
-    /// Asks the keeper to end the tree; [`ended`](Tree::ended) says when that is done.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Io`] when this process may not signal, by a filter of its own.
-    pub(crate) fn end(&self) -> Result<()> {
-        pidfd::send(&self.keeper, "keeper", keeper::END)
+    /// Whether the keeper is there for everything. Before, it waits for its child to execute the
+    /// program, and only the owner can end that wait.
+    pub(crate) fn is_released(&self) -> bool {
+        self.report().is_released()
+    }
+
+    /// Ends a start that has used up the time of the run.
+    pub(crate) fn end_late_start(&self) {
+        self.report().set_timed_out();
+        self.kill_child();
+    }
+
+    /// Kills a child that has not executed the program, which wakes the keeper; later, the program.
+    fn kill_child(&self) {
+        if let Some(fd) = self.report().program_fd() {
+            // SAFETY: it is in our table, and only this thread takes it out.
+            let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+            pidfd::send(fd, "program", libc::SIGKILL).ok();
+        }
     }
 
     /// Lets a program that stopped go on, with its group.
@@ -165,6 +181,19 @@ impl Tree {
         Ok(End { status, timed_out: report.timed_out(), usage: report.usage() })
     }
 
+    /// Asks the keeper to end the tree. Where this process may not signal, by a filter of its own,
+    /// the tree is waited for: freeing what it still uses would be worse.
+    fn end(&self) {
+        pidfd::send(&self.keeper, "keeper", keeper::END).ok();
+        while !self.is_released() {
+            self.kill_child();
+            let mut ended = [PollFd::new(self.keeper.as_fd(), PollFlags::POLLIN)];
+            if poll(&mut ended, PollTimeout::from(LOOK_AGAIN_MILLIS)) == Ok(1) {
+                break;
+            }
+        }
+    }
+
     /// Waits until the keeper has ended and leaves no zombie of it.
     fn reap(&mut self) {
         if self.ended {
@@ -180,8 +209,7 @@ impl Tree {
 impl Drop for Tree {
     fn drop(&mut self) {
         if !self.ended {
-            // Where it cannot be ended it is waited for: freeing what it still uses would be worse.
-            self.end().ok();
+            self.end();
             self.reap();
         }
         if let Some(fd) = self.report().take_program_fd() {

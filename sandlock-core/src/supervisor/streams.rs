@@ -114,6 +114,21 @@ impl Collector {
         (self.kept, self.dropped)
     }
 
+    /// Takes what the program has left in the pipe: no more than fits into one, because somebody who
+    /// was handed its other end can still write.
+    pub(crate) fn take_rest(&mut self) -> Result<()> {
+        let Some(reader) = &self.reader else { return Ok(()) };
+        let size = fcntl(reader, FcntlArg::F_GETPIPE_SZ)
+            .map_err(|errno| Error::io("fcntl(F_GETPIPE_SZ)", errno as i32))?;
+        // Once more than the size asks for: what the limit divides is taken in two.
+        for _ in 0..size.unsigned_abs() as u64 / TURN + 2 {
+            if !self.take()? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Takes what is there, so much at a time that a program that never stops writing cannot keep
     /// its other streams waiting. Returns whether there may be more.
     pub(crate) fn take(&mut self) -> Result<bool> {

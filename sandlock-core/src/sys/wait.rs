@@ -16,13 +16,16 @@ pub(crate) enum Peeked {
     Nothing,
     /// There are no children.
     NoChildren,
+    /// The call is refused.
+    Unknown,
 }
 
 /// waitid(2) for any child, without waiting and without reaping.
 pub(crate) fn peek_any() -> Peeked {
     match waitid(libc::P_ALL, 0, libc::WEXITED | libc::WSTOPPED | libc::WNOWAIT) {
         Err(libc::EINTR) => Peeked::Nothing,
-        Err(_) => Peeked::NoChildren,
+        Err(libc::ECHILD) => Peeked::NoChildren,
+        Err(_) => Peeked::Unknown,
         Ok(Told { pid: 0, .. }) => Peeked::Nothing,
         Ok(Told { pid, code: libc::CLD_STOPPED | libc::CLD_TRAPPED, .. }) => Peeked::Stopped(pid),
         Ok(Told { pid, .. }) => Peeked::Ended(pid),
