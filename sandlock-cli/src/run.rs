@@ -87,10 +87,11 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     let command = matches.get_many::<OsString>(COMMAND).into_iter().flatten();
     let signals = Signals::block()?;
     let child = Arc::new(Sandbox::new(policy)?.spawn(Launch::new(command).interactive())?);
-    signals.pass_on(Arc::clone(&child));
+    let aftermath = signals.pass_on(Arc::clone(&child))?;
     let output = child.wait()?;
     if let Some(status) = status {
         status.write(&output)?;
     }
+    aftermath.end_alike(&output);
     Ok(exit::of_output(&output))
 }

@@ -105,7 +105,7 @@ impl Host {
 
 /// Whether /proc numbers processes as this process does: one of another pid namespace shows this
 /// process with several numbers, and lists children by numbers that are others' here.
-fn is_our_proc() -> bool {
+pub(crate) fn is_our_proc() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
     numbers.is_some_and(|numbers| numbers.split_ascii_whitespace().count() == 1)

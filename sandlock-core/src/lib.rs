@@ -35,6 +35,7 @@ mod members;
 mod output;
 pub mod plan;
 pub mod policy;
+mod proc;
 mod sandbox;
 mod spawn;
 mod step;

@@ -15,7 +15,6 @@ use crate::policy::{EnvName, Policy};
 use crate::spawn::{Command, Session, Start, Surroundings};
 use crate::step::Step;
 use crate::supervisor::{Foreground, Streams, Supervisor};
-use crate::text::errno_of;
 use crate::threads::{locked, start_deaf};
 
 /// A policy, checked against this kernel and made ready: ruleset and filter are built once and
@@ -211,13 +210,9 @@ impl Sandbox {
         child: Option<&Shared>,
     ) -> Result<Supervisor> {
         let (streams, stdio) = Streams::new(launch)?;
-        let foreground = launch.interactive.then(Foreground::of_this_process).flatten();
-        let session = match &foreground {
-            Some(foreground) => Session::Foreground(foreground.descriptor().map_err(|error| {
-                Error::io("fcntl(terminal, F_DUPFD_CLOEXEC)", errno_of(&error))
-            })?),
-            None if launch.interactive => Session::Callers,
-            None => Session::Own,
+        let (session, foreground) = match launch.interactive {
+            true => Foreground::lend(launch)?,
+            false => (Session::Own, None),
         };
         let surroundings = Surroundings {
             stdio,

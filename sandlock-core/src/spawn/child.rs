@@ -17,6 +17,7 @@ use crate::sys::{capability, landlock, seccomp, signal};
 pub(crate) enum Action {
     DieWithKeeper,
     NewSession,
+    NewGroup,
     Foreground { terminal: i32 },
     ResetSignals { has_terminal: bool },
     Limit { resource: u32, value: u64 },
@@ -60,6 +61,7 @@ fn perform(action: &Action, report: &Report) -> Result<(), (Step, Errno)> {
     let (step, result) = match *action {
         Action::DieWithKeeper => (Step::DieWithKeeper, die_with_keeper(report.keeper())),
         Action::NewSession => (Step::NewSession, raw::setsid()),
+        Action::NewGroup => (Step::NewSession, raw::lead_group()),
         Action::Foreground { terminal } => (Step::Foreground, take_foreground(terminal)),
         Action::ResetSignals { has_terminal } => {
             let result = reset_signals(report.without_handlers())

@@ -38,6 +38,8 @@ pub(crate) enum Session {
     Own,
     /// The caller's session and group.
     Callers,
+    /// A group of its own in the caller's session.
+    OwnGroup,
     /// A group of its own in the caller's session, which becomes the foreground group of this
     /// terminal.
     Foreground(OwnedFd),
@@ -120,6 +122,7 @@ fn actions(
                 ChildStep::NewSession => match &surroundings.session {
                     Session::Own => Action::NewSession,
                     Session::Callers => continue,
+                    Session::OwnGroup => Action::NewGroup,
                     Session::Foreground(terminal) => {
                         Action::Foreground { terminal: terminal.as_raw_fd() }
                     }

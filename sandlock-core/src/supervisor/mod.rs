@@ -73,7 +73,7 @@ impl Supervisor {
     pub(crate) fn until_ended(mut self) -> Result<Ended> {
         while !self.turn()? {}
         if let Some(foreground) = &mut self.foreground {
-            foreground.take_back();
+            foreground.take_back(self.tree.program());
         }
         let end = self.tree.finish()?;
         if let Some(foreground) = self.foreground

@@ -4,15 +4,19 @@ use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
-use nix::sys::signal::{SigmaskHow, Signal, kill, raise};
-use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
+use nix::errno::Errno;
+use nix::sys::signal::{SigmaskHow, Signal, kill, killpg, raise};
+use nix::sys::termios::{FlowArg, SetArg, Termios, tcflow, tcgetattr, tcsetattr};
 use nix::unistd::{Pid, getpgid, getpgrp, getppid, getsid, tcgetpgrp, tcsetpgrp};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::launch::{Kind, Launch};
+use crate::spawn::Session;
 use crate::sys::mask::Mask;
 use crate::sys::signal::{self, Disposition};
+use crate::text::errno_of;
 
-/// A terminal whose foreground group the caller's is, unless a program has been given that place.
+/// The caller's terminal, whose foreground group the program's is in place of the caller's.
 pub(crate) struct Foreground {
     terminal: OwnedFd,
     group: Pid,
@@ -22,39 +26,50 @@ pub(crate) struct Foreground {
 }
 
 impl Foreground {
-    /// The terminal of this process; `None` if it has none or is in the background.
-    pub(crate) fn of_this_process() -> Option<Foreground> {
+    /// Where an interactive program is placed. It gets the terminal's foreground where the caller
+    /// has it and the program gets nothing but the terminal: partners in a pipeline would be left
+    /// in the background. Otherwise it stays in the caller's group, which shares what the terminal
+    /// sends; without a terminal that would only mean to get what is sent to the caller.
+    pub(crate) fn lend(launch: &Launch) -> Result<(Session, Option<Foreground>)> {
         let flags = libc::O_NOCTTY | libc::O_CLOEXEC;
-        let terminal =
-            File::options().read(true).write(true).custom_flags(flags).open("/dev/tty").ok()?;
+        let opened = File::options().read(true).write(true).custom_flags(flags).open("/dev/tty");
+        let Ok(terminal) = opened else { return Ok((Session::OwnGroup, None)) };
         let group = getpgrp();
-        if tcgetpgrp(&terminal) != Ok(group) {
-            return None;
+        if !gets_foreground_of(launch, group) {
+            return Ok((Session::Callers, None));
         }
+        let for_child = terminal
+            .try_clone()
+            .map_err(|error| Error::io("fcntl(terminal, F_DUPFD_CLOEXEC)", errno_of(&error)))?;
         let modes = tcgetattr(&terminal).ok();
         // The program takes the place itself, before it is executed.
-        Some(Foreground { terminal: terminal.into(), group, modes, lent: true })
+        let lent = Foreground { terminal: terminal.into(), group, modes, lent: true };
+        Ok((Session::Foreground(for_child.into()), Some(lent)))
     }
 
-    /// The terminal once more, for the child.
-    pub(crate) fn descriptor(&self) -> std::io::Result<OwnedFd> {
-        self.terminal.try_clone()
-    }
-
-    /// Puts the caller's group back into the foreground, if the program's is there.
-    pub(crate) fn take_back(&mut self) {
-        if std::mem::take(&mut self.lent) {
+    /// Puts the caller's group back into the foreground, if `program`'s is there, or one that is no
+    /// more: somebody else may have put another one there.
+    pub(crate) fn take_back(&mut self, program: Option<i32>) {
+        if !std::mem::take(&mut self.lent) {
+            return;
+        }
+        let Ok(holder) = tcgetpgrp(&self.terminal) else { return };
+        let is_programs = program == Some(holder.as_raw());
+        if is_programs || killpg(holder, None) == Err(Errno::ESRCH) {
             self.put_into_foreground(self.group);
+            // A program can have stopped the output of its terminal.
+            let _flows = without_stopping(|| tcflow(&self.terminal, FlowArg::TCOON).ok());
         }
     }
 
     /// Sets the terminal's modes to what they were at the start: a program that was killed could
     /// not.
     pub(crate) fn restore_modes(&self) {
-        if let Some(modes) = &self.modes {
-            let _kept = without_stopping(|| {
-                tcsetattr(self.terminal.as_fd(), SetArg::TCSADRAIN, modes).ok()
-            });
+        if let Some(modes) = &self.modes
+            && tcgetpgrp(&self.terminal) == Ok(self.group)
+        {
+            let _kept =
+                without_stopping(|| tcsetattr(self.terminal.as_fd(), SetArg::TCSANOW, modes).ok());
         }
     }
 
@@ -66,7 +81,7 @@ impl Foreground {
         program: i32,
         go_on: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
-        self.take_back();
+        self.take_back(Some(program));
         if stops_by_default(signal) && is_in_a_job() {
             stop_this_group(signal);
         }
@@ -85,8 +100,20 @@ impl Foreground {
 
 impl Drop for Foreground {
     fn drop(&mut self) {
-        self.take_back();
+        self.take_back(None);
     }
+}
+
+/// Whether descriptors 0, 1 and 2 of the program are the caller's terminal, with `group` in its
+/// foreground.
+fn gets_foreground_of(launch: &Launch, group: Pid) -> bool {
+    let inherits = launch.stdio().iter().all(|stdio| matches!(stdio.0, Kind::Inherit));
+    // That fails for everything but the caller's own terminal.
+    let is_there = |holder: nix::Result<Pid>| holder == Ok(group);
+    inherits
+        && is_there(tcgetpgrp(std::io::stdin()))
+        && is_there(tcgetpgrp(std::io::stdout()))
+        && is_there(tcgetpgrp(std::io::stderr()))
 }
 
 fn stops_by_default(number: i32) -> bool {
