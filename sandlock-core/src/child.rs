@@ -1,6 +1,7 @@
 //! A program under way.
 
-use std::os::fd::OwnedFd;
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{ChildStderr, ChildStdin, ChildStdout};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,7 +29,7 @@ use crate::threads::{locked, start_deaf};
 ///
 /// The tree also ends when this process ends, in whatever way, or executes another program; not
 /// when the thread ends that started it.
-#[derive(Debug)]
+#[must_use = "dropping a Child ends its whole tree"]
 pub struct Child {
     shared: Arc<Shared>,
     running: Running,
@@ -119,16 +120,17 @@ impl Child {
         self.until_ended()
     }
 
-    /// Waits until nothing of the tree is left, or for this long; `None` if it is still there.
+    /// Waits until nothing of the tree is left, or for this long; `None` if it is still there. A piped
+    /// descriptor 0 stays open.
     ///
     /// # Errors
     ///
     /// As [`wait`](Child::wait).
     pub fn wait_timeout(&self, limit: Duration) -> Result<Option<Output>> {
         self.check_owner()?;
-        drop(self.stdin());
         match Instant::now().checked_add(limit) {
             Some(deadline) => self.ended_by(deadline),
+            // Longer than the clock can count.
             None => self.until_ended().map(Some),
         }
     }
@@ -200,7 +202,8 @@ impl Child {
         members::list(&self.running)
     }
 
-    /// What the tree has used so far, to a hundredth of a second. [`Output::usage`] is exact.
+    /// What the tree has used so far, to a hundredth of a second, and the peak of the largest process
+    /// that is there now. [`Output::usage`] is exact.
     ///
     /// # Errors
     ///
@@ -245,6 +248,20 @@ impl Child {
 
     fn is_ours(&self) -> bool {
         std::process::id() == self.owner
+    }
+}
+
+/// A descriptor that becomes readable when nothing of the tree is left: for poll(2) and what is built
+/// on it. [`wait`](Child::wait) does not block for long then.
+impl AsFd for Child {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.running.keeper_fd.as_fd()
+    }
+}
+
+impl fmt::Debug for Child {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Child").field("id", &self.id()).finish_non_exhaustive()
     }
 }
 

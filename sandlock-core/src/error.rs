@@ -21,7 +21,8 @@ listed! {
         Policy = 1,
         /// This kernel cannot enforce what the policy asks for.
         Unsupported = 2,
-        /// The command is empty or holds a NUL byte.
+        /// The command, or something else that was asked for one start, cannot be used: it is empty,
+        /// holds a NUL byte, or names a stream that nobody would serve.
         Command = 3,
         /// The command does not exist.
         NotFound = 4,
@@ -173,6 +174,14 @@ impl fmt::Display for Error {
             Some(hint) => write!(f, " (hint: {hint})"),
             None => Ok(()),
         }
+    }
+}
+
+/// Of the kind of its `errno`, where it has one.
+impl From<Error> for std::io::Error {
+    fn from(error: Error) -> std::io::Error {
+        let kind = error.errno().map(|errno| std::io::Error::from_raw_os_error(errno).kind());
+        std::io::Error::new(kind.unwrap_or(std::io::ErrorKind::Other), error)
     }
 }
 

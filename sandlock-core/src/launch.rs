@@ -1,23 +1,31 @@
 //! What to start, and how.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::io::{PipeReader, PipeWriter};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::process::{ChildStderr, ChildStdin, ChildStdout};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::error::{Error, ErrorKind, Result};
+use crate::policy::EnvName;
+use crate::text::one_line;
+
 /// Where one of the program's descriptors 0, 1 and 2 comes from or leads to.
-#[derive(Debug)]
+#[derive(Clone)]
 pub struct Stdio(pub(crate) Kind);
 
-#[derive(Debug)]
+#[derive(Clone)]
 pub(crate) enum Kind {
     Inherit,
     Null,
     Piped,
     Captured,
-    Given(OwnedFd),
+    Given(Arc<OwnedFd>),
     Input(Arc<[u8]>),
 }
 
@@ -44,23 +52,44 @@ impl Stdio {
     }
 }
 
-impl From<OwnedFd> for Stdio {
-    fn from(fd: OwnedFd) -> Stdio {
-        Stdio(Kind::Given(fd))
+/// Without the bytes of an input, which may be many, and a secret.
+impl fmt::Debug for Stdio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Inherit => f.write_str("inherit"),
+            Kind::Null => f.write_str("null"),
+            Kind::Piped => f.write_str("piped"),
+            Kind::Captured => f.write_str("captured"),
+            Kind::Given(fd) => write!(f, "descriptor {}", fd.as_raw_fd()),
+            Kind::Input(bytes) => write!(f, "{} bytes", bytes.len()),
+        }
     }
 }
 
-impl From<File> for Stdio {
-    fn from(file: File) -> Stdio {
-        OwnedFd::from(file).into()
+/// That descriptor, which is closed when the program has its own copy and nobody else the `Stdio`.
+impl From<OwnedFd> for Stdio {
+    fn from(fd: OwnedFd) -> Stdio {
+        Stdio(Kind::Given(Arc::new(fd)))
     }
 }
+
+macro_rules! from_owners_of_a_descriptor {
+    ($($owner:ty),*) => {
+        $(impl From<$owner> for Stdio {
+            fn from(owner: $owner) -> Stdio {
+                OwnedFd::from(owner).into()
+            }
+        })*
+    };
+}
+
+from_owners_of_a_descriptor!(File, PipeReader, PipeWriter, ChildStdin, ChildStdout, ChildStderr);
 
 /// A command, its descriptors and its surroundings, for [`Sandbox::run`](crate::Sandbox::run) and
 /// [`Sandbox::spawn`](crate::Sandbox::spawn).
 ///
 /// Without another word it reads nothing, both outputs are captured, it has no terminal and leads
-/// a session of its own. Every list of words that can be a command becomes a `Launch` by itself.
+/// a session of its own. Arrays, slices and vectors of words become a `Launch` by themselves.
 ///
 /// # Examples
 ///
@@ -73,7 +102,7 @@ impl From<File> for Stdio {
 /// assert_eq!(out.stdout(), b"SHOUT");
 /// # Ok::<(), sandlock::Error>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct Launch {
     pub(crate) command: Vec<OsString>,
@@ -91,7 +120,8 @@ impl Launch {
     /// How much of each output is kept if nothing else is said: 64 MiB.
     pub const CAPTURE_LIMIT: u64 = 64 << 20;
 
-    /// The launch of `command`: the program, looked for in its PATH, and its arguments.
+    /// The launch of `command`: the program, looked for in its PATH, and its arguments. (Not a
+    /// [`Path`](std::path::Path) alone, which is a list of its components.)
     pub fn new<I>(command: I) -> Launch
     where
         I: IntoIterator,
@@ -112,6 +142,35 @@ impl Launch {
 
     pub(crate) fn stdio(&self) -> [&Stdio; 3] {
         [&self.stdin, &self.stdout, &self.stderr]
+    }
+
+    /// What is wrong with it, as far as that shows without starting it.
+    pub(crate) fn check(&self) -> Result<()> {
+        let wrong = |message: String| Err(Error::new(ErrorKind::Command, message));
+        for (name, value) in &self.env {
+            if let Err(reason) = EnvName::checked(name) {
+                return wrong(format!("variable \"{}\": {reason}", one_line(name)));
+            }
+            if value.as_bytes().contains(&0) {
+                return wrong(format!("variable \"{}\" holds a NUL byte", one_line(name)));
+            }
+        }
+        match self.timeout {
+            Some(Duration::ZERO) => wrong("a timeout of zero leaves no time to run".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Adds an argument.
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Launch {
+        self.command.push(argument.as_ref().to_owned());
+        self
+    }
+
+    /// Adds arguments.
+    pub fn args(mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Launch {
+        self.command.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
+        self
     }
 
     /// Sets descriptor 0.
@@ -146,10 +205,13 @@ impl Launch {
         self
     }
 
-    /// Gives the program the caller's own descriptors, session and terminal. Where the caller's
-    /// process group is the terminal's foreground group, the program gets a group of its own that
-    /// takes this place until it ends, so that Ctrl-C, Ctrl-Z and changes of size reach the
-    /// program; when it is stopped, the caller's group is stopped too, as in a shell.
+    /// Gives the program the caller's own descriptors, session and terminal.
+    ///
+    /// Where descriptors 0, 1 and 2 are the terminal, and the caller's process group is in its
+    /// foreground, the program gets a group of its own that takes this place until it ends, so that
+    /// Ctrl-C, Ctrl-Z and changes of size reach the program; when it is stopped, the caller's group is
+    /// stopped too, as in a shell. Otherwise, in a pipeline or in the background, it stays in the
+    /// caller's group. Without a terminal it gets a group of its own.
     pub fn interactive(mut self) -> Launch {
         self.stdin = Stdio::inherit();
         self.stdout = Stdio::inherit();
@@ -158,7 +220,8 @@ impl Launch {
         self
     }
 
-    /// Ends the tree after this time, instead of the policy's `limits.timeout`.
+    /// Ends the tree after this time, instead of the policy's `limits.timeout`. Zero is an error;
+    /// [`Duration::MAX`] is no limit.
     pub fn timeout(mut self, limit: Duration) -> Launch {
         self.timeout = Some(limit);
         self
@@ -171,19 +234,63 @@ impl Launch {
         self
     }
 
-    /// Adds a variable, or replaces it, over what the policy says.
+    /// Adds a variable, or replaces it, over what the policy says. A name that is empty or holds `=`
+    /// is an error when it is started.
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Launch {
         self.env.push((name.into(), value.into()));
         self
     }
 }
 
-impl<I> From<I> for Launch
-where
-    I: IntoIterator,
-    I::Item: AsRef<OsStr>,
-{
-    fn from(command: I) -> Launch {
+impl fmt::Debug for Launch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.env.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Launch")
+            .field("command", &self.command)
+            .field("stdin", &self.stdin)
+            .field("stdout", &self.stdout)
+            .field("stderr", &self.stderr)
+            .field("interactive", &self.interactive)
+            .field("timeout", &self.timeout)
+            .field("cwd", &self.cwd)
+            .field("env", &names)
+            .finish_non_exhaustive()
+    }
+}
+
+// Not every `IntoIterator`: a `Path` is one too, of its components.
+impl<T: AsRef<OsStr>, const N: usize> From<[T; N]> for Launch {
+    fn from(command: [T; N]) -> Launch {
         Launch::new(command)
+    }
+}
+
+impl<T: AsRef<OsStr>, const N: usize> From<&[T; N]> for Launch {
+    fn from(command: &[T; N]) -> Launch {
+        Launch::new(command)
+    }
+}
+
+impl<T: AsRef<OsStr>> From<&[T]> for Launch {
+    fn from(command: &[T]) -> Launch {
+        Launch::new(command)
+    }
+}
+
+impl<T: AsRef<OsStr>> From<Vec<T>> for Launch {
+    fn from(command: Vec<T>) -> Launch {
+        Launch::new(command)
+    }
+}
+
+impl<T: AsRef<OsStr>> From<&Vec<T>> for Launch {
+    fn from(command: &Vec<T>) -> Launch {
+        Launch::new(command)
+    }
+}
+
+impl From<&Launch> for Launch {
+    fn from(launch: &Launch) -> Launch {
+        launch.clone()
     }
 }

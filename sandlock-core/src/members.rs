@@ -89,22 +89,14 @@ enum Activity {
     Some,
 }
 
-/// Of all its threads: the first one can have ended before the others.
+/// Of all its threads: each stops for itself, and the first one can have ended before the others.
 fn activity(member: &Member) -> Result<Activity> {
-    let of = |state| match state {
-        b'T' | b't' | b'Z' | b'X' => Activity::None,
-        b'D' => Activity::Blocked,
-        _ => Activity::Some,
-    };
-    if member.stat.state != b'Z' {
-        return Ok(of(member.stat.state));
-    }
     let mut all = Activity::None;
     for thread in proc::threads(member.pid)? {
-        let Some(stat) = proc::stat(&thread)? else { continue };
-        match of(stat.state) {
-            Activity::None => {}
-            other => all = other,
+        match proc::stat(&thread)?.map(|stat| stat.state) {
+            None | Some(b'T' | b't' | b'Z' | b'X') => {}
+            Some(b'D') => all = Activity::Blocked,
+            Some(_) => return Ok(Activity::Some),
         }
     }
     Ok(all)

@@ -1,6 +1,8 @@
 //! How a run ended.
 
 use std::fmt;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use crate::spawn::{End, RawUsage};
 use crate::supervisor::{Collector, Ended};
 
 /// Why a program ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Reason {
@@ -25,7 +27,8 @@ pub enum Reason {
     Killed,
 }
 
-/// Resources that the whole tree used.
+/// Resources that the whole tree used, but for processes whose parents ignored SIGCHLD: the kernel
+/// counts those nowhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Usage {
@@ -51,9 +54,21 @@ impl fmt::Debug for Output {
             .field("reason", &self.reason())
             .field("code", &self.code())
             .field("signal", &self.signal())
-            .field("stdout", &String::from_utf8_lossy(self.stdout()))
-            .field("stderr", &String::from_utf8_lossy(self.stderr()))
+            .field("stdout", &beginning(self.stdout()))
+            .field("stderr", &beginning(self.stderr()))
             .finish_non_exhaustive()
+    }
+}
+
+/// As much as a person wants to see.
+fn beginning(bytes: &[u8]) -> String {
+    const MOST: usize = 1000;
+    match bytes.get(..MOST) {
+        None => String::from_utf8_lossy(bytes).into_owned(),
+        Some(first) => {
+            let text = String::from_utf8_lossy(first);
+            format!("{text}… ({} bytes)", bytes.len())
+        }
     }
 }
 
@@ -114,9 +129,10 @@ impl Output {
         self.0.reason
     }
 
-    /// The wait status, as wait(2) has it.
-    pub fn status(&self) -> i32 {
-        self.0.status
+    /// The exit code or the signal in the words of the standard library, which also knows whether
+    /// there was a core dump.
+    pub fn status(&self) -> ExitStatus {
+        ExitStatus::from_raw(self.0.status)
     }
 
     /// What was written to descriptor 1, up to the limit; empty if it was not captured.

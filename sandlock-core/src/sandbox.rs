@@ -1,6 +1,5 @@
 //! A policy made ready to run programs under it.
 
-use std::ffi::OsStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -11,8 +10,8 @@ use crate::host::Host;
 use crate::launch::{Kind, Launch};
 use crate::output::Output;
 use crate::plan::Plan;
-use crate::policy::{EnvName, Policy};
-use crate::spawn::{Command, Session, Start, Surroundings};
+use crate::policy::Policy;
+use crate::spawn::{Command, Directory, NamedBy, Session, Start, Surroundings};
 use crate::step::Step;
 use crate::supervisor::{Foreground, Streams, Supervisor};
 use crate::threads::{locked, start_deaf};
@@ -88,12 +87,8 @@ impl Sandbox {
     /// # Errors
     ///
     /// As [`run`](Sandbox::run).
-    pub fn run_interactive<I>(&self, command: I) -> Result<Output>
-    where
-        I: IntoIterator,
-        I::Item: AsRef<OsStr>,
-    {
-        self.run(Launch::new(command).interactive())
+    pub fn run_interactive(&self, launch: impl Into<Launch>) -> Result<Output> {
+        self.run(launch.into().interactive())
     }
 
     /// Starts a command, or a [`Launch`], and returns when it has been executed. A thread of its
@@ -101,7 +96,8 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// As [`run`](Sandbox::run).
+    /// As [`run`](Sandbox::run), but for piped streams; [`ErrorKind::Io`] also when there is no room
+    /// for another thread.
     ///
     /// # Examples
     ///
@@ -124,7 +120,12 @@ impl Sandbox {
     }
 
     /// Runs many commands, at most `at_once` at the same time (0 counts as 1), and returns how each
-    /// ended, in their order. One that fails does not keep the others from running.
+    /// ended, in their order. One that fails does not keep the others from running. As many threads
+    /// are used, the calling one among them, as there is room for.
+    ///
+    /// # Errors
+    ///
+    /// Each entry has its own, as [`run`](Sandbox::run).
     ///
     /// # Examples
     ///
@@ -176,6 +177,7 @@ impl Sandbox {
         launch: &Launch,
         mut attempt: impl FnMut(Command) -> Result<T>,
     ) -> Result<T> {
+        launch.check()?;
         let mut refused = None;
         let mut skipped = 0;
         loop {
@@ -194,12 +196,15 @@ impl Sandbox {
     pub(crate) fn command(&self, launch: &Launch, skipped: usize) -> Result<Command> {
         let mut environment = self.plan().environment.apply(std::env::vars_os());
         for (name, value) in &launch.env {
-            EnvName::checked(name).map_err(|message| Error::new(ErrorKind::Command, message))?;
             environment.retain(|(other, _)| other != name);
             environment.push((name.clone(), value.clone()));
         }
-        let cwd = launch.cwd.as_deref().or(self.plan().cwd());
-        Command::new(&launch.command, environment, cwd, skipped)
+        let directory = match (&launch.cwd, self.plan().cwd()) {
+            (Some(path), _) => Some(Directory::open(path, NamedBy::Launch)?),
+            (None, Some(path)) => Some(Directory::open(path, NamedBy::Policy)?),
+            (None, None) => None,
+        };
+        Command::new(&launch.command, environment, directory, skipped)
     }
 
     /// Starts `command`, for a [`Child`](crate::Child) or for a caller that waits.

@@ -20,8 +20,9 @@ pub(crate) fn one_line(bytes: impl AsRef<OsStr>) -> String {
 }
 
 /// The system's text for an `errno`, without Rust's `(os error n)`.
-pub(crate) fn describe_errno(errno: i32) -> &'static str {
-    nix::errno::Errno::from_raw(errno).desc()
+pub(crate) fn describe_errno(errno: i32) -> String {
+    let text = std::io::Error::from_raw_os_error(errno).to_string();
+    text.rsplit_once(" (os error").map_or(text.clone(), |(text, _)| text.to_owned())
 }
 
 /// The `errno` behind an error of the standard library.

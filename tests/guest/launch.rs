@@ -19,6 +19,7 @@ pub(crate) fn run(name: &str, arguments: &[&OsStr]) -> bool {
         "first-process-with-foreign-proc" => as_first_process(false, command),
         "terminal" => in_a_terminal(command),
         "socket" => with_socket(word, command),
+        "as-user" => as_user(word.parse().unwrap(), command),
         "without-capability" => without_capability(word.parse().unwrap(), command),
         _ => return false,
     }
@@ -71,6 +72,11 @@ fn as_first_process(with_proc: bool, mut command: Command) {
         assert_eq!(libc::waitpid(pid, &raw mut status, 0), pid);
         std::process::exit(if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { 1 });
     }
+}
+
+/// Runs `command` as a user and group of this number.
+fn as_user(number: u32, mut command: Command) {
+    panic!("{}", command.uid(number).gid(number).exec());
 }
 
 fn terminal_number(master: &File) -> libc::c_uint {

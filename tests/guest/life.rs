@@ -1,7 +1,7 @@
 //! How a process starts, ends and outlives.
 
 use std::ffi::OsStr;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::time::{Duration, Instant};
 
 /// Does the action `name`, if it is one of this file.
@@ -13,9 +13,13 @@ pub(crate) fn run(name: &str, arguments: &[&OsStr]) -> bool {
         "print" => print(number()),
         "descriptors" => descriptors(),
         "session" => session(),
-        "orphans" => orphans(number()),
-        "family" => family(),
+        "orphans" => orphans(number(), true),
+        "family" => family(true),
+        "family-awake" => family(false),
+        "churn" => churn(),
+        "headless" => headless(),
         "hang" => hang(),
+        "deaf" => deaf(),
         "bomb" => bomb(number()),
         "run-away" => run_away(number()),
         "echo" => echo(),
@@ -63,9 +67,10 @@ fn session() {
     }
 }
 
-/// Leaves `count` descendants behind that do what they can to survive, and exits. Each holds the
-/// standard output, so a reader of it sees when they are gone.
-fn orphans(count: i32) {
+/// Leaves `count` descendants behind that do what they can to survive, and returns when they are
+/// there. Each holds the standard output, so a reader of it sees when they are gone. Some stop.
+fn orphans(count: i32, some_stop: bool) {
+    let (mut there, here) = std::io::pipe().unwrap();
     for index in 0..count {
         // SAFETY: the child of a process with one thread may do anything.
         unsafe {
@@ -77,7 +82,8 @@ fn orphans(count: i32) {
                         libc::signal(signal, libc::SIG_IGN);
                     }
                     println!("orphan ok {}", libc::getpid());
-                    if index % 2 == 0 {
+                    drop(here);
+                    if some_stop && index % 2 == 0 {
                         libc::kill(libc::getpid(), libc::SIGSTOP);
                     }
                     hang();
@@ -88,13 +94,49 @@ fn orphans(count: i32) {
             libc::wait(&raw mut status);
         }
     }
+    drop(here);
+    there.read_to_end(&mut Vec::new()).unwrap();
 }
 
 /// Stays alive with descendants in sessions of their own.
-fn family() {
-    orphans(3);
+fn family(some_stop: bool) {
+    orphans(3, some_stop);
     println!("family ok");
     hang();
+}
+
+/// Hangs with every signal blocked, so that it keeps what it is sent.
+fn deaf() {
+    // SAFETY: the set is this process's own.
+    unsafe {
+        let mut all = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const all, std::ptr::null_mut());
+    }
+    hang();
+}
+
+/// Starts other programs all the time, from two threads, as shells and builds do.
+fn churn() {
+    println!("churn ok");
+    let again = || loop {
+        let mut other = std::process::Command::new(std::env::current_exe().unwrap());
+        assert!(other.args(["exit", "0"]).status().unwrap().success());
+    };
+    std::thread::spawn(again);
+    again();
+}
+
+/// Goes on without its first thread, and says so all the time.
+fn headless() {
+    std::thread::spawn(|| {
+        loop {
+            println!("headless ok");
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    });
+    // SAFETY: ends the calling thread alone.
+    unsafe { libc::syscall(libc::SYS_exit, 0) };
 }
 
 /// Forks wherever there is room, in every copy, for so many seconds. Only where RLIMIT_NPROC counts,
@@ -148,6 +190,7 @@ fn spin(milliseconds: i32) {
     };
     while used() < milliseconds.into() {}
     println!("spin ok");
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
 }
 
 /// Stops itself and is killed by a child of its own, a moment apart that grows with `pause`.

@@ -4,9 +4,10 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::io::{Read, Write as _};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use sandlock::{Output, Policy, PolicyBuilder, Sandbox};
+use sandlock::{Launch, Output, Policy, PolicyBuilder, Sandbox};
 
 /// The path of the guest program.
 pub(crate) const GUEST: &str = env!("CARGO_BIN_EXE_guest");
@@ -28,8 +29,7 @@ pub(crate) fn policy() -> PolicyBuilder {
 /// Runs the guest under `policy`.
 pub(crate) fn run(policy: PolicyBuilder, action: &[impl AsRef<OsStr>]) -> Output {
     let sandbox = Sandbox::new(policy.build().unwrap()).unwrap();
-    let guest = [OsStr::new(GUEST)].into_iter();
-    sandbox.run(guest.chain(action.iter().map(AsRef::as_ref))).unwrap()
+    sandbox.run(Launch::new([GUEST]).args(action)).unwrap()
 }
 
 /// What the guest printed under `policy`, without the last line end.
@@ -65,7 +65,7 @@ pub(crate) fn again(test: &str, launcher: &[&str]) -> Option<String> {
         .args(launcher)
         .arg("--")
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .args(alone_in_its_process(test))
         .env(AGAIN, test)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -76,6 +76,29 @@ pub(crate) fn again(test: &str, launcher: &[&str]) -> Option<String> {
     // Not the exit status alone: a name that no test has is also a success.
     assert!(status.success() && printed.contains("1 passed"), "{launcher:?} {test}: {printed}");
     Some(printed)
+}
+
+/// The arguments with which this program runs `test` and nothing else.
+pub(crate) fn alone_in_its_process(test: &str) -> [&str; 4] {
+    ["--exact", test, "--nocapture", "--test-threads=1"]
+}
+
+/// Waits for `condition`, which must come in time.
+pub(crate) fn eventually(condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !condition() {
+        assert!(Instant::now() < deadline, "it has not come");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Sets a flag at its end, also at one by a panic: whoever waits for that must not wait for ever.
+pub(crate) struct SetAtEnd<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for SetAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 /// Everything that comes out of `reader`, whose end must come in time: it comes when the last

@@ -3,13 +3,14 @@
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use sandlock::Protection::SignalScope;
 use sandlock::{ErrorKind, Launch, Mode, Reason, Sandbox};
 
 use crate::calls::{Argument, Calls};
-use crate::harness::{GUEST, alone, here, policy, read_to_end, run};
+use crate::harness::{GUEST, SetAtEnd, alone, eventually, here, policy, read_to_end, run};
+use crate::soak::Census;
 
 #[test]
 fn many_threads_run_programs_of_one_sandbox_at_once() {
@@ -37,32 +38,27 @@ fn the_host_sees_no_signal_no_zombie_no_descriptor_and_no_thread() {
     let sandbox = Sandbox::new(policy().build().unwrap()).unwrap();
     // What the sandbox itself keeps for its runs is there after the first.
     assert!(sandbox.run([GUEST, "exit", "0"]).unwrap().success());
-    let before = census();
+    let before = Census::take();
     for _ in 0..50 {
         assert!(sandbox.run([GUEST, "exit", "0"]).unwrap().success());
         assert!(sandbox.run(["/no/such/command"]).is_err());
     }
-    assert_eq!(census(), before);
-    assert_eq!(signals.load(std::sync::atomic::Ordering::Relaxed), 0);
+    before.expect_again();
+    assert_eq!(signals.load(SeqCst), 0);
     // SAFETY: asks for children that have ended; there are none at all.
     let reaped = unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG | libc::__WALL) };
     let errno = std::io::Error::last_os_error().raw_os_error();
     assert_eq!((reaped, errno), (-1, Some(libc::ECHILD)));
     // The twin: an ordinary child does send the signal.
     assert!(std::process::Command::new(GUEST).args(["exit", "0"]).status().unwrap().success());
-    assert_eq!(signals.load(std::sync::atomic::Ordering::Relaxed), 1);
+    // In whichever thread.
+    eventually(|| signals.load(SeqCst) == 1);
 }
 
-/// Open descriptors and threads.
-fn census() -> (usize, usize) {
-    let count = |path: &str| std::fs::read_dir(path).unwrap().count();
-    (count("/proc/self/fd"), count("/proc/self/task"))
-}
-
-fn count_child_signals() -> &'static std::sync::atomic::AtomicUsize {
-    static SEEN: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+fn count_child_signals() -> &'static AtomicUsize {
+    static SEEN: AtomicUsize = AtomicUsize::new(0);
     extern "C" fn seen(_: i32) {
-        SEEN.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        SEEN.fetch_add(1, SeqCst);
     }
     let handler: extern "C" fn(i32) = seen;
     // SAFETY: the handler only counts.
@@ -82,7 +78,7 @@ fn handlers_of_the_host_run_in_the_host_alone() {
 /// one signal after the other. Their memory is this process's, so a handler that runs in one of
 /// them can say so.
 pub(crate) fn expect_handlers_to_run_here_alone() {
-    use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::SeqCst};
+    use std::sync::atomic::AtomicI32;
     static HOST: AtomicI32 = AtomicI32::new(0);
     static HERE: AtomicUsize = AtomicUsize::new(0);
     static ELSEWHERE: AtomicUsize = AtomicUsize::new(0);
@@ -108,10 +104,10 @@ pub(crate) fn expect_handlers_to_run_here_alone() {
                 std::thread::yield_now();
             }
         });
+        let _over = SetAtEnd(&over);
         for _ in 0..40 {
             assert!(sandbox.run_interactive([GUEST, "exit", "0"]).unwrap().success());
         }
-        over.store(true, SeqCst);
     });
     assert!(HERE.load(SeqCst) > 0);
     assert_eq!(ELSEWHERE.load(SeqCst), 0);
@@ -160,7 +156,7 @@ fn a_killed_keeper_is_an_error_and_takes_the_program_along() {
     let signal = |signal: i32| {
         let calls = Calls::default().then("kill", &[Argument::parent(), signal.into()]);
         let calls = [vec!["parent".into()], calls.action("calls")].concat();
-        sandbox.run([GUEST.into()].into_iter().chain(calls))
+        sandbox.run(Launch::new([GUEST]).args(calls))
     };
     for _ in 0..20 {
         let error = signal(libc::SIGKILL).unwrap_err();
@@ -187,14 +183,14 @@ fn children_that_the_host_starts_meanwhile_inherit_nothing() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let piped = sandlock::Stdio::piped;
-            while !over.load(Relaxed) {
+            while !over.load(SeqCst) {
                 let launch = Launch::new([GUEST, "echo"]).stdin(piped()).stdout(piped());
                 drop(sandbox.spawn(launch).unwrap());
                 assert!(sandbox.run(Launch::new([GUEST, "echo"]).input("x")).unwrap().success());
             }
         });
+        let _over = SetAtEnd(&over);
         let seen: Vec<_> = (0..300).map(|_| descriptors()).collect();
-        over.store(true, Relaxed);
         assert!(seen.iter().all(|line| *line == plain), "{seen:?}");
     });
     // The twin: one that is not closed is seen.

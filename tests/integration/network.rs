@@ -7,7 +7,7 @@ use libc::{
     AF_ALG, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_UNIX, AF_VSOCK, IPPROTO_MPTCP,
     IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, SOCK_DGRAM, SOCK_RAW, SOCK_STREAM,
 };
-use sandlock::{PolicyBuilder, Sandbox};
+use sandlock::{Launch, PolicyBuilder, Sandbox};
 
 use crate::address;
 use crate::calls::{Answer, Calls, LET_THROUGH, calls};
@@ -283,8 +283,8 @@ fn routes_can_be_asked_for_but_not_changed() {
 /// Runs `attack` with the calling process's own descriptors; what it prints goes to descriptor 1.
 fn with_own_descriptors(policy: PolicyBuilder, attack: &Calls) {
     let sandbox = Sandbox::new(policy.build().unwrap()).unwrap();
-    let words = [GUEST.into()].into_iter().chain(attack.action("calls"));
-    assert!(sandbox.run_interactive(words).unwrap().success());
+    let launch = Launch::new([GUEST]).args(attack.action("calls"));
+    assert!(sandbox.run_interactive(launch).unwrap().success());
 }
 
 /// The calls in what a test printed in between.

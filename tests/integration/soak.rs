@@ -21,9 +21,15 @@ fn ten_thousand_runs_leave_the_host_as_it_was() {
         return;
     }
     let sandbox = Sandbox::new(policy().build().unwrap()).unwrap();
+    let before = Census::take();
     rounds(&sandbox, WARM_UP);
-    let (before, memory) = (Census::take(), Memory::take());
+    // What the sandbox itself keeps is there now; what its threads were is gone soon.
+    let before = Census { descriptors: Census::take().descriptors, ..before };
+    before.expect_again();
+    let memory = Memory::take();
     rounds(&sandbox, RUNS);
+    // The masks that are compared are this thread's.
+    (0..KINDS).for_each(|kind| one(&sandbox, kind));
     before.expect_again();
     let after = Memory::take();
     assert!(after.pages <= memory.pages + FEW, "{memory:?} {after:?}");
@@ -35,6 +41,8 @@ fn ten_thousand_runs_leave_the_host_as_it_was() {
     assert!(busy.children > before.children, "{busy:?}");
     drop(child);
     before.expect_again();
+    block(libc::SIGUSR2);
+    assert_ne!(Census::take().signals, before.signals);
 }
 
 /// `count` runs from two threads: most end by themselves, some in every other way.
@@ -98,9 +106,19 @@ fn one(sandbox: &Sandbox, number: usize) {
     }
 }
 
-/// What a host can see of itself.
+fn block(signal: i32) {
+    // SAFETY: the set is this thread's, which is the test's own.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, signal);
+        assert_eq!(libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()), 0);
+    }
+}
+
+/// What a host can see of itself, and the calling thread.
 #[derive(Debug, PartialEq)]
-struct Census {
+pub(crate) struct Census {
     descriptors: usize,
     threads: usize,
     children: usize,
@@ -109,15 +127,16 @@ struct Census {
 }
 
 impl Census {
-    fn take() -> Census {
+    pub(crate) fn take() -> Census {
         let count = |path: &str| std::fs::read_dir(path).unwrap().count();
         let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
         let lists =
             tasks.map(|task| std::fs::read_to_string(task.path().join("children")).unwrap());
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        // SigQ is about every process of the user.
-        let signals =
-            status.lines().filter(|line| line.starts_with("Sig") && !line.starts_with("SigQ"));
+        let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+        // Not SigQ, which is about every process of the user.
+        let wanted = ["SigPnd:", "ShdPnd:", "SigBlk:", "SigIgn:", "SigCgt:"];
+        let is_wanted = |line: &&str| wanted.iter().any(|name| line.starts_with(name));
+        let signals = status.lines().filter(is_wanted);
         Census {
             descriptors: count("/proc/self/fd"),
             threads: count("/proc/self/task"),
@@ -127,10 +146,10 @@ impl Census {
     }
 
     /// Threads are listed for a moment longer than they can be joined.
-    fn expect_again(&self) {
+    pub(crate) fn expect_again(&self) {
         let deadline = Instant::now() + Duration::from_secs(2);
         while Census::take() != *self && Instant::now() < deadline {
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_millis(1));
         }
         assert_eq!(Census::take(), *self);
     }

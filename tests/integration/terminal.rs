@@ -43,8 +43,8 @@ fn commands_that_take_the_terminal_over_are_refused_whatever_their_upper_half() 
 /// In the caller's session, with its terminal as descriptors 0 to 2.
 fn interactive(policy: PolicyBuilder, attack: &Calls) {
     let sandbox = Sandbox::new(policy.build().unwrap()).unwrap();
-    let words = [GUEST.into()].into_iter().chain(attack.action("calls"));
-    assert!(sandbox.run_interactive(words).unwrap().success());
+    let launch = Launch::new([GUEST]).args(attack.action("calls"));
+    assert!(sandbox.run_interactive(launch).unwrap().success());
 }
 
 /// The answers to calls in what a test printed in between.

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use super::value::protection::{Mode, Protection};
-use super::{Policy, Problems};
+use super::{EnvName, Policy, Problems};
 use crate::error::{Error, Problem, Result};
 
 /// Builds a [`Policy`]; problems are collected and reported together by
@@ -72,6 +72,11 @@ impl PolicyBuilder {
         self
     }
 
+    fn with_problem(mut self, problem: Problem) -> Self {
+        self.problems.push(problem);
+        self
+    }
+
     /// Sets `limits.open_files`: descriptors per process.
     pub fn max_open_files(self, number: u64) -> Self {
         self.set("limits.open_files", number.to_string())
@@ -90,7 +95,12 @@ impl PolicyBuilder {
 
     /// Adds to `process.env`.
     pub fn env(self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        let mut pair = OsString::from(name.as_ref());
+        let name = name.as_ref();
+        if let Err(reason) = EnvName::checked(name) {
+            // The text of the setting would divide it elsewhere.
+            return self.with_problem(Problem::new("process.env", reason));
+        }
+        let mut pair = OsString::from(name);
         pair.push("=");
         pair.push(value);
         self.set("process.env", pair)

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::unistd::{AccessFlags, faccessat};
 
+use super::directory::Directory;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Variable;
 use crate::text::{describe_errno, errno_of, one_line};
@@ -23,16 +24,16 @@ pub(crate) struct Command {
     pub(crate) argv: Vec<CString>,
     pub(crate) envp: Vec<CString>,
     /// Where it starts; `None` for the caller's directory.
-    pub(crate) cwd: Option<PathBuf>,
+    pub(crate) directory: Option<Directory>,
 }
 
 impl Command {
-    /// Finds the command of `arguments`, relative to `cwd` and the PATH of `environment`, without
-    /// the first `skipped` of those that are found there.
+    /// Finds the command of `arguments`, relative to `directory` and the PATH of `environment`,
+    /// without the first `skipped` of those that are found there.
     pub(crate) fn new(
         arguments: &[OsString],
         environment: Vec<Variable>,
-        cwd: Option<&Path>,
+        directory: Option<Directory>,
         skipped: usize,
     ) -> Result<Command> {
         let argument = |(index, argument): (usize, &OsString)| {
@@ -48,10 +49,11 @@ impl Command {
         };
         // The first one, as getenv(3) has it.
         let search = environment.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value);
+        let cwd = directory.as_ref().map(|directory| &*directory.path);
         let path = find(name, search, cwd, skipped)?;
         let path_text = text(path.as_os_str()).map_err(|_| with_nul("PATH", path.as_os_str()))?;
         let envp = environment.into_iter().map(variable).collect::<Result<_>>()?;
-        Ok(Command { path, path_text, argv, envp, cwd: cwd.map(Path::to_owned) })
+        Ok(Command { path, path_text, argv, envp, directory })
     }
 }
 
@@ -139,6 +141,7 @@ fn unusable(path: &OsStr, errno: i32) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::directory::NamedBy;
     use super::*;
 
     fn command(arguments: &[&str]) -> Result<Command> {
@@ -172,9 +175,12 @@ mod tests {
 
     #[test]
     fn a_relative_command_is_looked_for_in_its_own_directory() {
-        let found = Command::new(&["./true".into()], Vec::new(), Some(Path::new("/bin")), 0);
-        assert_eq!(found.unwrap().path, Path::new("./true"));
-        let missing = Command::new(&["./true".into()], Vec::new(), Some(Path::new("/")), 0);
+        let below = |path: &str| {
+            let directory = Directory::open(Path::new(path), NamedBy::Launch).unwrap();
+            Command::new(&["./true".into()], Vec::new(), Some(directory), 0)
+        };
+        assert_eq!(below("/bin").unwrap().path, Path::new("./true"));
+        let missing = below("/");
         assert_eq!(missing.unwrap_err().kind(), ErrorKind::NotFound);
     }
 }

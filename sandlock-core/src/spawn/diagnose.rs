@@ -13,19 +13,16 @@ use crate::text::{describe_errno, one_line};
 pub(crate) fn failed_start(step: Step, errno: i32, command: &Command, plan: &Plan) -> Error {
     match step {
         Step::Execute => cannot_execute(errno, command, plan).with_step(step).with_errno(errno),
-        Step::ChangeDirectory => {
-            let cwd = command.cwd.as_ref().map(one_line).unwrap_or_default();
-            let message = format!("{cwd}: {}", describe_errno(errno));
-            let problems = vec![Problem::new("process.cwd", message)];
-            Error::listing(ErrorKind::Policy, problems).with_step(step).with_errno(errno)
+        Step::ChangeDirectory if let Some(directory) = &command.directory => {
+            directory.refused(errno).with_step(step)
         }
         _ => Error::step_failed(step, errno),
     }
 }
 
 fn cannot_execute(errno: i32, command: &Command, plan: &Plan) -> Error {
-    let path = match &command.cwd {
-        Some(cwd) => cwd.join(&command.path),
+    let path = match &command.directory {
+        Some(directory) => directory.path.join(&command.path),
         None => command.path.clone(),
     };
     let simple = |hint: &str| {

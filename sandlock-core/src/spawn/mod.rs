@@ -3,6 +3,7 @@
 mod child;
 mod command;
 mod diagnose;
+mod directory;
 mod interpreter;
 mod keeper;
 mod report;
@@ -10,6 +11,7 @@ mod start;
 mod tree;
 
 pub(crate) use command::Command;
+pub(crate) use directory::{Directory, NamedBy};
 pub(crate) use report::RawUsage;
 pub(crate) use start::{Session, Source, Start, Surroundings};
 pub(crate) use tree::{End, Running, Tree};

@@ -1,10 +1,7 @@
 //! Everything a start needs, prepared by the owner before the first clone.
 
 use std::ffi::CString;
-use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +10,12 @@ use nix::sys::resource::getrlimit;
 
 use super::child::{Action, Script};
 use super::command::Command;
+use super::directory::Directory;
 use super::report::Report;
 use crate::confine::Prepared;
-use crate::error::{Error, ErrorKind, Problem, Result};
+use crate::error::{Error, Result};
 use crate::plan::{ChildStep, Resource};
 use crate::sys::descriptor::above_stdio;
-use crate::text::{describe_errno, errno_of, one_line};
 
 /// Where one of the program's descriptors 0, 1 and 2 comes from.
 #[derive(Debug)]
@@ -67,7 +64,6 @@ pub(crate) struct Start {
     pub(crate) bell: Option<OwnedFd>,
     _argv: Vec<*const std::ffi::c_char>,
     _envp: Vec<*const std::ffi::c_char>,
-    _directory: Option<OwnedFd>,
 }
 
 impl Start {
@@ -75,14 +71,13 @@ impl Start {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Policy`] for a directory that is none; [`ErrorKind::Io`].
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) when this process has no descriptors left.
     pub(crate) fn new(
         prepared: Arc<Prepared>,
         command: Command,
         surroundings: Surroundings,
     ) -> Result<Start> {
-        let directory = command.cwd.as_deref().map(open_directory).transpose()?;
-        let actions = actions(&prepared, &surroundings, directory.as_ref())?;
+        let actions = actions(&prepared, &surroundings, command.directory.as_ref())?;
         let bell = surroundings.bell.then(bell);
         let report = Box::new(Report::new());
         let argv = pointers(&command.argv);
@@ -103,7 +98,6 @@ impl Start {
             bell: bell.transpose()?,
             _argv: argv,
             _envp: envp,
-            _directory: directory,
         })
     }
 }
@@ -112,42 +106,41 @@ impl Start {
 fn actions(
     prepared: &Prepared,
     surroundings: &Surroundings,
-    directory: Option<&OwnedFd>,
+    directory: Option<&Directory>,
 ) -> Result<Vec<Action>> {
     let mut actions = Vec::with_capacity(prepared.plan.steps.len() + 1);
     for step in &prepared.plan.steps {
-        let action =
-            match step {
-                ChildStep::DieWithKeeper => Action::DieWithKeeper,
-                ChildStep::NewSession => match &surroundings.session {
-                    Session::Own => Action::NewSession,
-                    Session::Callers => continue,
-                    Session::OwnGroup => Action::NewGroup,
-                    Session::Foreground(terminal) => {
-                        Action::Foreground { terminal: terminal.as_raw_fd() }
-                    }
-                },
-                ChildStep::ResetSignals => Action::ResetSignals {
-                    has_terminal: matches!(surroundings.session, Session::Foreground(_)),
-                },
-                ChildStep::Limit(resource, value) => limit(*resource, *value)?,
-                // Where the policy's would be, the command's: for one start alone it can be another.
-                ChildStep::ChangeDirectory(_) => continue,
-                ChildStep::NoNewPrivileges => {
-                    actions.extend(directory.map(|directory| Action::ChangeDirectory {
-                        directory: directory.as_raw_fd(),
-                    }));
-                    Action::NoNewPrivileges
+        let action = match step {
+            ChildStep::DieWithKeeper => Action::DieWithKeeper,
+            ChildStep::NewSession => match &surroundings.session {
+                Session::Own => Action::NewSession,
+                Session::Callers => continue,
+                Session::OwnGroup => Action::NewGroup,
+                Session::Foreground(terminal) => {
+                    Action::Foreground { terminal: terminal.as_raw_fd() }
                 }
-                ChildStep::Landlock => Action::Landlock { ruleset: prepared.ruleset.as_raw_fd() },
-                ChildStep::DropCapabilities(kept) => Action::DropCapabilities {
-                    keep: kept.iter().fold(0, |mask, capability| mask | 1 << capability.number()),
-                },
-                ChildStep::Descriptors => {
-                    Action::Descriptors { stdio: numbers(prepared, &surroundings.stdio)? }
-                }
-                ChildStep::Filter => Action::Filter { program: &raw const *prepared.filter },
-            };
+            },
+            ChildStep::ResetSignals => Action::ResetSignals {
+                has_terminal: matches!(surroundings.session, Session::Foreground(_)),
+            },
+            ChildStep::Limit(resource, value) => limit(*resource, *value)?,
+            // Where the policy's would be, the command's: for one start alone it can be another.
+            ChildStep::ChangeDirectory(_) => continue,
+            ChildStep::NoNewPrivileges => {
+                actions.extend(directory.map(|directory| Action::ChangeDirectory {
+                    directory: directory.fd.as_raw_fd(),
+                }));
+                Action::NoNewPrivileges
+            }
+            ChildStep::Landlock => Action::Landlock { ruleset: prepared.ruleset.as_raw_fd() },
+            ChildStep::DropCapabilities(kept) => Action::DropCapabilities {
+                keep: kept.iter().fold(0, |mask, capability| mask | 1 << capability.number()),
+            },
+            ChildStep::Descriptors => {
+                Action::Descriptors { stdio: numbers(prepared, &surroundings.stdio)? }
+            }
+            ChildStep::Filter => Action::Filter { program: &raw const *prepared.filter },
+        };
         actions.push(action);
     }
     Ok(actions)
@@ -177,16 +170,6 @@ fn pointers(texts: &[CString]) -> Vec<*const std::ffi::c_char> {
     texts.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
 }
 
-fn open_directory(path: &Path) -> Result<OwnedFd> {
-    let flags = libc::O_PATH | libc::O_DIRECTORY;
-    let opened = File::options().read(true).custom_flags(flags).open(path);
-    opened.map(OwnedFd::from).map_err(|error| {
-        let errno = errno_of(&error);
-        let message = format!("{}: {}", one_line(path), describe_errno(errno));
-        Error::policy(vec![Problem::new("process.cwd", message)]).with_errno(errno)
-    })
-}
-
 /// The lower of `value` and the caller's own hard limit, which nobody unprivileged can exceed.
 fn limit(resource: Resource, value: u64) -> Result<Action> {
     use nix::sys::resource::Resource as Rlimit;
@@ -195,9 +178,7 @@ fn limit(resource: Resource, value: u64) -> Result<Action> {
         Resource::FileSize => Rlimit::RLIMIT_FSIZE,
         Resource::OpenFiles => Rlimit::RLIMIT_NOFILE,
     };
-    let (_, hard) = getrlimit(resource).map_err(|errno| {
-        Error::new(ErrorKind::Io, format!("getrlimit({resource:?}): {}", errno.desc()))
-            .with_errno(errno as i32)
-    })?;
+    let (_, hard) = getrlimit(resource)
+        .map_err(|errno| Error::io(format!("getrlimit({resource:?})"), errno as i32))?;
     Ok(Action::Limit { resource: resource as u32, value: value.min(hard) })
 }

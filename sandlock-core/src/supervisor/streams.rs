@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind as IoErrorKind, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -38,7 +38,10 @@ impl Streams {
     pub(crate) fn new(launch: &Launch) -> Result<(Streams, [Source; 3])> {
         let mut streams = Streams::default();
         let mut sources = [const { Source::Null }; 3];
-        for (number, stdio) in launch.stdio().into_iter().enumerate() {
+        let mut all: Vec<_> = launch.stdio().into_iter().enumerate().collect();
+        // What was given comes first: one that is closed must not be found to be a pipe of ours.
+        all.sort_by_key(|(_, stdio)| !matches!(stdio.0, Kind::Given(_)));
+        for (number, stdio) in all {
             sources[number] = streams.connect(number, stdio, launch.capture_limit)?;
         }
         Ok((streams, sources))
@@ -50,9 +53,9 @@ impl Streams {
             Kind::Inherit => return Ok(Source::Inherit),
             Kind::Null => return Ok(Source::Null),
             Kind::Given(fd) => {
-                let duplicate = fd.try_clone();
-                duplicate
-                    .map_err(|error| Error::io("fcntl(F_DUPFD_CLOEXEC, 3)", errno_of(&error)))?
+                let call =
+                    format!("descriptor {number}: fcntl({}, F_DUPFD_CLOEXEC)", fd.as_raw_fd());
+                fd.try_clone().map_err(|error| Error::io(call, errno_of(&error)))?
             }
             Kind::Input(bytes) => {
                 let (reader, writer) = pipe()?;
