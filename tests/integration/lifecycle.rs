@@ -297,3 +297,40 @@ fn a_tree_ends_with_its_host_although_a_copy_of_that_lives_on() {
     drop(tell);
     assert_eq!(read_to_end(said), "told", "the copy was there all the time");
 }
+
+/// A service manager sends SIGTERM to everybody; the program is to have the time to end.
+#[test]
+fn a_keeper_that_is_asked_to_end_leaves_that_to_the_program() {
+    let child = Sandbox::new(policy().build().unwrap()).unwrap();
+    let launch = Launch::new([GUEST, "echo"]).stdin(sandlock::Stdio::piped());
+    let child = child.spawn(launch).unwrap();
+    let keeper = child.processes().unwrap()[0].parent.cast_signed();
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1] {
+        // SAFETY: the keeper of this test's own program.
+        assert_eq!(unsafe { libc::kill(keeper, signal) }, 0);
+    }
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    assert!(child.try_wait().unwrap().is_none());
+    assert!(child.wait().unwrap().success());
+}
+
+/// More time than the kernel's clock has.
+#[test]
+fn a_keeper_with_all_the_time_there_is_waits_without_working() {
+    let sandbox = Sandbox::new(policy().build().unwrap()).unwrap();
+    let launch = Launch::new([GUEST, "hang"]).timeout(std::time::Duration::MAX);
+    let child = sandbox.spawn(launch).unwrap();
+    let keeper = child.processes().unwrap()[0].parent;
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let stat = std::fs::read_to_string(format!("/proc/{keeper}/stat")).unwrap();
+    let ticks: Vec<u64> = stat
+        .rsplit(") ")
+        .next()
+        .unwrap()
+        .split(' ')
+        .skip(11)
+        .take(2)
+        .map(|ticks| ticks.parse().unwrap())
+        .collect();
+    assert!(ticks.iter().sum::<u64>() <= 2, "{ticks:?}");
+}

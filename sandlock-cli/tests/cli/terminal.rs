@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::pty::{Winsize, openpty};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use crate::harness::{GRANTS, SANDLOCK, command};
@@ -115,7 +115,9 @@ const CTRL_Z: &str = "\x1a";
 #[test]
 fn ctrl_c_reaches_the_program_and_its_answer_is_the_status() {
     let mut terminal = Terminal::with_shell();
-    terminal.line("run sh -c 'trap \"echo caught; exit 7\" INT; echo be\"\"gun; read line'");
+    // Not waiting, which can begin just after the signal.
+    terminal
+        .line("run sh -c 'trap \"echo caught; exit 7\" INT; echo be\"\"gun; while :; do :; done'");
     terminal.expect("begun");
     terminal.type_in(CTRL_C);
     terminal.expect("caught");
@@ -130,6 +132,47 @@ fn ctrl_c_reaches_the_program_and_its_answer_is_the_status() {
     terminal.expect("ready> ");
     terminal.line("echo status $?");
     terminal.expect("status 130");
+}
+
+/// As a script around any other program, which dies of the signal itself.
+#[test]
+fn ctrl_c_ends_the_script_around_the_program_too() {
+    let mut terminal = Terminal::with_shell();
+    let run = format!("\\$SANDLOCK run {} -r /bin -- sh -c", GRANTS.join(" "));
+    for (end, goes_on) in [("while :; do :; done", false), ("trap : INT; read line; exit 7", true)]
+    {
+        let script = format!("{run} 'echo be\\\"\\\"gun; {end}'; echo went on with \\$?");
+        terminal.line(&format!("bash -c \"{script}\""));
+        terminal.expect("begun");
+        std::thread::sleep(Duration::from_millis(100));
+        terminal.type_in(CTRL_C);
+        let printed = terminal.expect("ready> ");
+        assert_eq!(printed.contains("went on with 7"), goes_on, "{printed}");
+        assert_eq!(printed.contains("went on"), goes_on, "{printed}");
+        terminal.line("echo status $?");
+        terminal.expect(if goes_on { "status 0" } else { "status 130" });
+        terminal.expect("ready> ");
+    }
+}
+
+/// The partner reads the keys, as a pager does: it must not find itself in the background.
+#[test]
+fn a_pipeline_keeps_the_terminal_for_all_of_it() {
+    let mut terminal = Terminal::with_shell();
+    let pager = "(read key < /dev/tty; echo got $key; cat)";
+    terminal.line(&format!("run sh -c 'echo be\"\"gun >&2; echo text' | {pager}"));
+    terminal.expect("begun");
+    terminal.line("key");
+    terminal.expect("got key");
+    terminal.expect("text");
+    terminal.expect("ready> ");
+    // What the terminal sends reaches all of it, and the program once.
+    let count = "trap \"echo ca\"\"ught >&2\" INT; echo be\"\"gun >&2; for i in 1 2 3 4 5 6 7 8 9; do sleep 0.1; done";
+    terminal.line(&format!("run bash -c '{count}' | cat"));
+    terminal.expect("begun");
+    terminal.type_in(CTRL_C);
+    let printed = terminal.expect("ready> ");
+    assert_eq!(printed.matches("caught").count(), 1, "{printed}");
 }
 
 #[test]
@@ -222,7 +265,7 @@ fn a_terminal_is_given_back_as_it_was_by_a_program_that_is_killed() {
 /// Starts `sandlock run` without a terminal, and waits until the program has begun.
 fn begun(script: &str) -> (Child, impl Read) {
     let mut process = command(SANDLOCK)
-        .args(["run"])
+        .args(["run", "-t", "60"])
         .args(GRANTS)
         .args(["--", "sh", "-c", script])
         .stdin(Stdio::null())
@@ -248,4 +291,24 @@ fn signals_that_ask_for_an_end_are_passed_on() {
         kill(Pid::from_raw(process.id().cast_signed()), signal).unwrap();
         assert_eq!(process.wait().unwrap().code(), Some(128 + signal as i32), "{signal}");
     }
+}
+
+/// As a supervisor does that ends a whole group: the program hears of it once, from us.
+#[test]
+fn a_signal_to_the_group_reaches_the_program_once() {
+    let script = "count=0; trap 'count=$((count + 1))' TERM; echo begun; \
+        for i in 1 2 3 4 5 6 7 8 9; do sleep 0.05; done; echo $count";
+    let mut process = command("setsid");
+    process
+        .args([SANDLOCK, "run", "-t", "60"])
+        .args(GRANTS)
+        .args(["-r", "/bin", "--", "bash", "-c", script]);
+    process.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut process = process.spawn().unwrap();
+    let mut stdout = process.stdout.take().unwrap();
+    stdout.read_exact(&mut [0; 6]).unwrap();
+    killpg(Pid::from_raw(process.id().cast_signed()), Signal::SIGTERM).unwrap();
+    let mut printed = String::new();
+    stdout.read_to_string(&mut printed).unwrap();
+    assert_eq!((printed.as_str(), process.wait().unwrap().code()), ("1\n", Some(0)));
 }
