@@ -4,20 +4,31 @@
 /// What one subject took in each round, in nanoseconds.
 pub(crate) type Times = Vec<f64>;
 
-/// Lets each subject measure itself once in each of `rounds` rounds. Another one begins each
-/// round, because each leaves its traces to the next.
+/// Lets each subject measure itself once in each of `rounds` rounds, in another order each time:
+/// what a subject leaves to the kernel to do afterwards makes its successor slower.
 pub(crate) fn interleave<T, const N: usize>(
     mut subjects: [Box<dyn FnMut() -> T + '_>; N],
     rounds: usize,
 ) -> [Vec<T>; N] {
     let mut results = [const { Vec::new() }; N];
-    for round in 0..rounds {
+    let mut order: [usize; N] = std::array::from_fn(|index| index);
+    let mut random = 1;
+    for _ in 0..rounds {
         for turn in 0..N {
-            let subject = (round + turn) % N;
+            order.swap(turn, turn + next(&mut random) % (N - turn));
+            let subject = order[turn];
             results[subject].push(subjects[subject]());
         }
     }
     results
+}
+
+/// The next number of a sequence that is the same in every run (Marsaglia's xorshift).
+fn next(state: &mut u64) -> usize {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    (*state >> 32) as usize
 }
 
 /// The middle of `values`, which are not empty.

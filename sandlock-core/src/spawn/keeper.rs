@@ -104,11 +104,13 @@ fn become_reaper() -> Result<(), Errno> {
     raw::set_parent_death_signal(libc::SIGKILL)
 }
 
-/// Comes back when the child has executed its program or ended (CLONE_VFORK). The owner can end
-/// the wait by the child's descriptor.
+/// Comes back when the child has executed its program or ended (CLONE_VFORK).
 fn start_child(orders: &Orders, report: &Report) -> Result<i32, Errno> {
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES | libc::CLONE_PIDFD;
-    let flags = flags | libc::SIGCHLD;
+    let mut flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES | libc::SIGCHLD;
+    // An owner that goes on meanwhile may signal the program; one with a clock ends this wait.
+    if orders.bell.is_some() || orders.timeout.is_some() {
+        flags |= libc::CLONE_PIDFD;
+    }
     let argument = orders.script.cast_mut().cast();
     // SAFETY: the stack is the child's alone, and the owner keeps all it reaches alive.
     unsafe { clone(flags, orders.child_stack, report.program_fd_slot(), child::run, argument) }
