@@ -24,8 +24,10 @@ libraries, for which `--fs-read /usr` is usual. When the program ends, whatever 
 killed.
 
 SIGINT, SIGTERM and SIGHUP that are sent to this command go on to the program. Where the command is in
-the foreground of a terminal, the program takes that place until it ends: what is typed, Ctrl-C and
-Ctrl-Z included, and changes of size reach the program alone.";
+the foreground of a terminal and has nothing but that as descriptors 0, 1 and 2, the program takes that
+place until it ends: what is typed, Ctrl-C and Ctrl-Z included, and changes of size reach the program
+alone. When Ctrl-C has ended it, this command and its process group end likewise, and with them a script
+around it.";
 
 const AFTER_HELP: &str = "\
 Exit status:
@@ -34,7 +36,7 @@ Exit status:
   125                sandlock itself failed: a wrong flag or policy, or a protection is missing
   126                the command cannot be executed, or the policy does not let it start
   127                the command does not exist
-  128+n              signal n ended the program
+  128+n              signal n ended the program (after Ctrl-C by the signal itself, as shells expect)
 
 Examples:
   sandlock run --fs-read /usr -- ls -l /usr

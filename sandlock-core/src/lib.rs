@@ -2,10 +2,12 @@
 //! daemon.
 //!
 //! A [`Policy`] says what a program may do; [`Sandbox`] runs it under that policy, in the calling
-//! process's own tree, and [`Output`] tells how it ended and what was enforced. [`Plan`] shows what
-//! will be done without doing it, and [`Host`] what this kernel can enforce.
+//! process's own tree, and [`Output`] tells how it ended and what was enforced. A [`Launch`] says
+//! what is particular to one start, and a [`Child`] is a program under way. [`Plan`] shows what will
+//! be done without doing it, and [`Host`] what this kernel can enforce.
 //!
-//! What this holds against, and what it does not, is in `docs/security-model.md` of the repository.
+//! What this holds against, and what it does not, is in `docs/security-model.md` of the repository;
+//! what to rely on from the start of a program to its end, in `docs/lifecycle.md`.
 //!
 //! # Examples
 //!
