@@ -173,11 +173,13 @@ impl Child {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Io`] when a process could not be stopped; ECHILD in a forked process.
+    /// [`ErrorKind::Io`] when a process could not be stopped, after which others may be stopped;
+    /// ECHILD in a forked process.
     pub fn pause(&self) -> Result<()> {
         self.check_owner()?;
         self.shared.paused.store(true, Ordering::Release);
         members::pause(&self.running)
+            .inspect_err(|_| self.shared.paused.store(false, Ordering::Release))
     }
 
     /// Lets every process of the tree go on (SIGCONT).

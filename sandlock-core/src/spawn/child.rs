@@ -19,7 +19,7 @@ pub(crate) enum Action {
     NewSession,
     NewGroup,
     Foreground { terminal: i32 },
-    ResetSignals { has_terminal: bool },
+    ResetSignals,
     Limit { resource: u32, value: u64 },
     ChangeDirectory { directory: i32 },
     NoNewPrivileges,
@@ -63,11 +63,7 @@ fn perform(action: &Action, report: &Report) -> Result<(), (Step, Errno)> {
         Action::NewSession => (Step::NewSession, raw::setsid()),
         Action::NewGroup => (Step::NewSession, raw::lead_group()),
         Action::Foreground { terminal } => (Step::Foreground, take_foreground(terminal)),
-        Action::ResetSignals { has_terminal } => {
-            let result = reset_signals(report.without_handlers())
-                .and_then(|()| if has_terminal { shrug_off_stops() } else { Ok(()) });
-            (Step::ResetSignals, result.and_then(|()| signal::set_mask(0).map(drop)))
-        }
+        Action::ResetSignals => (Step::ResetSignals, reset_signals(report.without_handlers())),
         Action::Limit { resource, value } => (Step::Limit, raw::set_rlimit(resource, value)),
         Action::ChangeDirectory { directory } => (Step::ChangeDirectory, raw::fchdir(directory)),
         Action::NoNewPrivileges => (Step::NoNewPrivileges, raw::set_no_new_privileges()),
@@ -107,17 +103,7 @@ fn reset_signals(without_handlers: bool) -> Result<(), Errno> {
             signal::reset(number)?;
         }
     }
-    Ok(())
-}
-
-/// Nobody serves a child that stops before it has executed its program: its keeper waits for that.
-fn shrug_off_stops() -> Result<(), Errno> {
-    for number in [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU] {
-        if signal::disposition(number)? == signal::Disposition::Default {
-            signal::shrug_off(number)?;
-        }
-    }
-    Ok(())
+    signal::set_mask(0).map(drop)
 }
 
 /// Nothing but `keep` survives, in any set. The bounding set matters only to callers that may

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::child::{self, Script};
 use super::report::Report;
 use crate::step::Step;
-use crate::sys::clone::{Stack, clone};
+use crate::sys::clone::{Slots, Stack, clone};
 use crate::sys::landlock;
 use crate::sys::raw::{self, Errno};
 use crate::sys::signal;
@@ -21,8 +21,8 @@ pub(crate) const END: i32 = libc::SIGSTKFLT;
 /// Sent by the owner to let a program go on that stopped.
 pub(crate) const GO_ON: i32 = libc::SIGPWR;
 
-/// How long to wait for more to kill before looking again, while the tree is being ended. Deaths
-/// wake the keeper earlier.
+/// How long to wait before looking again, while the tree is being ended or the child has not
+/// executed the program. Deaths and the exec wake the keeper earlier.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// How many children are reaped before signals and the clock have their turn.
@@ -56,14 +56,8 @@ pub(crate) extern "C" fn run(orders: *mut c_void) -> ! {
         report.set_keeper(raw::getpid());
         start_child(orders, report).map_err(|errno| (Step::Child, errno))
     }) {
-        Ok(program) => {
-            report.set_released();
-            Keeper { program, orders, report, begun }.tend();
-        }
-        Err((step, errno)) => {
-            report.fail(step, errno);
-            report.set_released();
-        }
+        Ok(program) => Keeper { program, orders, report, begun }.tend(),
+        Err((step, errno)) => report.fail(step, errno),
     }
     raw::exit(0)
 }
@@ -100,20 +94,28 @@ fn become_reaper() -> Result<(), Errno> {
     signal::reset(libc::SIGCHLD)?;
     raw::set_name(c"sandlock-keeper")?;
     raw::become_subreaper()?;
-    // Until there is a program, the keeper hears nothing else; its child dies with it.
-    raw::set_parent_death_signal(libc::SIGKILL)
+    raw::set_parent_death_signal(END)
 }
 
-/// Comes back when the child has executed its program or ended (CLONE_VFORK).
+/// Starts the child. Not as vfork(2) does, which would wait for its exec and hear nothing else: a
+/// child that is stopped before would outlive its time and its owner.
 fn start_child(orders: &Orders, report: &Report) -> Result<i32, Errno> {
-    let mut flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES | libc::SIGCHLD;
-    // An owner that goes on meanwhile may signal the program; one with a clock ends this wait.
-    if orders.bell.is_some() || orders.timeout.is_some() {
+    let mut flags = libc::CLONE_VM | libc::CLONE_FILES | libc::CLONE_CHILD_CLEARTID | libc::SIGCHLD;
+    if orders.bell.is_some() {
+        // Who hears of the program may want to signal it.
         flags |= libc::CLONE_PIDFD;
     }
+    let mut pidfd = -1;
+    let slots = Slots { pidfd: &raw mut pidfd, memory: report.shared().as_ptr() };
     let argument = orders.script.cast_mut().cast();
+    report.set_shared(true);
     // SAFETY: the stack is the child's alone, and the owner keeps all it reaches alive.
-    unsafe { clone(flags, orders.child_stack, report.program_fd_slot(), child::run, argument) }
+    let program = unsafe { clone(flags, orders.child_stack, slots, child::run, argument) }
+        .inspect_err(|_| report.set_shared(false))?;
+    // Only now: of a task that could not be started the kernel may have written a number as well.
+    report.set_program_fd(pidfd);
+    report.set_program(program);
+    Ok(program)
 }
 
 /// A keeper with a program.
@@ -140,15 +142,14 @@ enum Left {
 impl Keeper<'_> {
     /// Reaps until no descendant is left.
     fn tend(&self) {
-        self.report.set_program(self.program);
-        self.ring();
-        let mut is_asked = self.watch_the_owner().is_err();
-        if let Ok(usage) = raw::usage(libc::RUSAGE_SELF) {
-            self.report.set_shared_peak(usage.ru_maxrss);
-        }
-        self.leave_the_host();
+        let mut is_starting = true;
+        let mut is_asked = false;
         loop {
             let left = self.reap();
+            if is_starting && !self.report.is_shared() {
+                is_starting = false;
+                self.begin();
+            }
             match left {
                 Left::Nobody => break,
                 // Who cannot see them cannot wait for them.
@@ -166,11 +167,15 @@ impl Keeper<'_> {
             if ending {
                 self.kill();
             }
-            let patience = match left {
+            let mut patience = match left {
                 Left::More => Some(Duration::ZERO),
                 _ if ending => Some(LOOK_AGAIN),
                 _ => self.time_left(),
             };
+            if is_starting {
+                raw::wait_while(self.report.shared(), 1, LOOK_AGAIN);
+                patience = Some(Duration::ZERO);
+            }
             let signals = signal::bit(libc::SIGCHLD) | signal::bit(END) | signal::bit(GO_ON);
             match signal::take(signals, patience) {
                 Some(END) => is_asked = true,
@@ -183,10 +188,14 @@ impl Keeper<'_> {
         }
     }
 
-    /// Asks for a signal at the end of the owner's thread; an error if that has ended already.
-    fn watch_the_owner(&self) -> Result<(), Errno> {
-        raw::set_parent_death_signal(END)?;
-        if raw::getppid() == self.orders.host { Ok(()) } else { Err(libc::ESRCH) }
+    /// The child has executed the program, or ended.
+    fn begin(&self) {
+        self.report.set_executed();
+        self.ring();
+        if let Ok(usage) = raw::usage(libc::RUSAGE_SELF) {
+            self.report.set_shared_peak(usage.ru_maxrss);
+        }
+        self.leave_the_host();
     }
 
     /// How long the tree may live on; `None` for ever.

@@ -15,14 +15,15 @@ pub(crate) struct Report {
     status: AtomicI32,
     keeper: AtomicI32,
     program: AtomicI32,
-    /// The program's pidfd in the host's table; -1 where there is none.
+    /// The program's pidfd in the host's table; -1 where there is none or somebody took it.
     program_fd: AtomicI32,
     /// The signal that stopped the program; 0 where none has.
     stop: AtomicI32,
     without_handlers: AtomicBool,
     timed_out: AtomicBool,
-    /// Whether no child uses the host's memory any more.
-    released: AtomicBool,
+    /// 1 while a child uses the host's memory. The kernel writes the 0, at its exec or end.
+    shared: AtomicI32,
+    executed: AtomicBool,
     /// User time, system time (microseconds), peak memory (KiB).
     usage: [AtomicI64; 3],
     /// The peak of the host's memory (KiB) when the program had left it.
@@ -49,7 +50,8 @@ impl Report {
             stop: AtomicI32::new(0),
             without_handlers: AtomicBool::new(false),
             timed_out: AtomicBool::new(false),
-            released: AtomicBool::new(false),
+            shared: AtomicI32::new(0),
+            executed: AtomicBool::new(false),
             usage: [const { AtomicI64::new(0) }; 3],
             shared_peak: AtomicI64::new(i64::MAX),
         }
@@ -84,13 +86,29 @@ impl Report {
         self.timed_out.load(Ordering::Acquire)
     }
 
-    /// Set by the keeper when its child has executed the program or ended, or there is none.
-    pub(crate) fn set_released(&self) {
-        self.released.store(true, Ordering::Release);
+    /// Set by the keeper before it starts a child, and taken back if it could not.
+    pub(crate) fn set_shared(&self, shared: bool) {
+        self.shared.store(i32::from(shared), Ordering::Release);
     }
 
-    pub(crate) fn is_released(&self) -> bool {
-        self.released.load(Ordering::Acquire)
+    /// Whether a child uses the host's memory.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared.load(Ordering::Acquire) != 0
+    }
+
+    /// The word behind [`is_shared`](Report::is_shared), which the kernel clears and wakes.
+    pub(crate) fn shared(&self) -> &AtomicI32 {
+        &self.shared
+    }
+
+    /// Set by the keeper when its child has executed the program or ended.
+    pub(crate) fn set_executed(&self) {
+        self.executed.store(true, Ordering::Release);
+    }
+
+    /// Whether the program has been executed.
+    pub(crate) fn is_executed(&self) -> bool {
+        self.executed.load(Ordering::Acquire) && self.failure().is_none()
     }
 
     pub(crate) fn set_keeper(&self, pid: i32) {
@@ -106,19 +124,13 @@ impl Report {
         self.program.store(pid, Ordering::Release);
     }
 
-    /// The process id of the program; `None` before it has been executed, or has failed to be.
+    /// The process id of the program, also before it has been executed.
     pub(crate) fn program(&self) -> Option<i32> {
         Some(self.program.load(Ordering::Acquire)).filter(|pid| *pid != 0)
     }
 
-    /// Where the kernel writes the program's pidfd.
-    pub(crate) fn program_fd_slot(&self) -> *mut i32 {
-        self.program_fd.as_ptr()
-    }
-
-    /// The program's pidfd, as long as nobody took it.
-    pub(crate) fn program_fd(&self) -> Option<i32> {
-        Some(self.program_fd.load(Ordering::Acquire)).filter(|fd| *fd >= 0)
+    pub(crate) fn set_program_fd(&self, fd: i32) {
+        self.program_fd.store(fd, Ordering::Release);
     }
 
     /// The program's pidfd, once.

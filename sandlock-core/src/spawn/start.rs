@@ -120,9 +120,7 @@ fn actions(
                     Action::Foreground { terminal: terminal.as_raw_fd() }
                 }
             },
-            ChildStep::ResetSignals => Action::ResetSignals {
-                has_terminal: matches!(surroundings.session, Session::Foreground(_)),
-            },
+            ChildStep::ResetSignals => Action::ResetSignals,
             ChildStep::Limit(resource, value) => limit(*resource, *value)?,
             // Where the policy's would be, the command's: for one start alone it can be another.
             ChildStep::ChangeDirectory(_) => continue,

@@ -6,7 +6,6 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 
 use super::diagnose;
@@ -15,7 +14,7 @@ use super::report::{RawUsage, Report};
 use super::start::{Session, Source, Start};
 use crate::error::{Error, ErrorKind, Result};
 use crate::step::Step;
-use crate::sys::clone::{clone, clone_without_handlers};
+use crate::sys::clone::{Slots, clone, clone_without_handlers};
 use crate::sys::raw::Errno as RawErrno;
 use crate::sys::stack::StackPair;
 use crate::sys::{pidfd, signal};
@@ -30,9 +29,6 @@ pub(crate) struct Tree {
     /// Not to be sent to another thread.
     _owner: std::marker::PhantomData<*const ()>,
 }
-
-/// How long to wait for a child before looking whether it is there.
-const LOOK_AGAIN_MILLIS: u8 = 10;
 
 /// What keeper and child use until they have ended.
 struct Used {
@@ -99,10 +95,10 @@ impl Tree {
 
     /// Whether the program has been executed.
     pub(crate) fn is_executed(&self) -> bool {
-        self.report().program().is_some() && self.report().failure().is_none()
+        self.report().is_executed()
     }
 
-    /// The process id of the program, once it has been started.
+    /// The process id of the program, once there is a child for it.
     pub(crate) fn program(&self) -> Option<i32> {
         self.report().program()
     }
@@ -113,6 +109,9 @@ impl Tree {
     ///
     /// [`ErrorKind::Io`] when this process has no descriptors left.
     pub(crate) fn take_running(&self) -> Result<Option<Running>> {
+        if !self.is_executed() {
+            return Ok(None);
+        }
         let Some(fd) = self.report().take_program_fd() else { return Ok(None) };
         // SAFETY: the kernel has put this descriptor into our table, for us alone.
         let program_fd = unsafe { OwnedFd::from_raw_fd(fd) };
@@ -134,32 +133,11 @@ impl Tree {
         self.used.start.surroundings.stdio = [const { Source::Inherit }; 3];
     }
 
-    /// Whether the keeper is there for everything. Before, it waits for its child to execute the
-    /// program, and only the owner can end that wait.
-    pub(crate) fn is_released(&self) -> bool {
-        self.report().is_released()
-    }
-
-    /// Ends a start that has used up the time of the run.
-    pub(crate) fn end_late_start(&self) {
-        self.report().set_timed_out();
-        self.kill_child();
-    }
-
-    /// Kills a child that has not executed the program, which wakes the keeper; later, the program.
-    fn kill_child(&self) {
-        if let Some(fd) = self.report().program_fd() {
-            // SAFETY: it is in our table, and only this thread takes it out.
-            let fd = unsafe { BorrowedFd::borrow_raw(fd) };
-            pidfd::send(fd, "program", libc::SIGKILL).ok();
-        }
-    }
-
     /// Lets a program that stopped go on, with its group.
     ///
     /// # Errors
     ///
-    /// As [`end`](Tree::end).
+    /// [`ErrorKind::Io`] when this process may not signal, by a filter of its own.
     pub(crate) fn go_on(&self) -> Result<()> {
         pidfd::send(&self.keeper, "keeper", keeper::GO_ON)
     }
@@ -181,19 +159,6 @@ impl Tree {
         Ok(End { status, timed_out: report.timed_out(), usage: report.usage() })
     }
 
-    /// Asks the keeper to end the tree. Where this process may not signal, by a filter of its own,
-    /// the tree is waited for: freeing what it still uses would be worse.
-    fn end(&self) {
-        pidfd::send(&self.keeper, "keeper", keeper::END).ok();
-        while !self.is_released() {
-            self.kill_child();
-            let mut ended = [PollFd::new(self.keeper.as_fd(), PollFlags::POLLIN)];
-            if poll(&mut ended, PollTimeout::from(LOOK_AGAIN_MILLIS)) == Ok(1) {
-                break;
-            }
-        }
-    }
-
     /// Waits until the keeper has ended and leaves no zombie of it.
     fn reap(&mut self) {
         if self.ended {
@@ -209,15 +174,16 @@ impl Tree {
 impl Drop for Tree {
     fn drop(&mut self) {
         if !self.ended {
-            self.end();
+            // Where it cannot be ended it is waited for: freeing what it still uses would be worse.
+            end(&self.keeper).ok();
             self.reap();
         }
         if let Some(fd) = self.report().take_program_fd() {
             // SAFETY: the kernel has put this descriptor into our table, and nobody took it.
             drop(unsafe { OwnedFd::from_raw_fd(fd) });
         }
-        // A keeper that was killed may have left a child that still uses it all for a moment.
-        if self.report().is_released() {
+        // A keeper that was killed may have left a child that still uses it all.
+        if !self.report().is_shared() {
             // SAFETY: keeper and child have left it, and nothing comes after a drop.
             let used = unsafe { ManuallyDrop::take(&mut self.used) };
             used.stacks.give_back();
@@ -230,10 +196,16 @@ impl Running {
     ///
     /// # Errors
     ///
-    /// As [`Tree::end`].
+    /// As [`Tree::go_on`].
     pub(crate) fn end(&self) -> Result<()> {
-        pidfd::send(&self.keeper_fd, "keeper", keeper::END)
+        end(&self.keeper_fd)
     }
+}
+
+/// Asks a keeper to end its tree; somebody outside may have stopped it.
+fn end(keeper: &OwnedFd) -> Result<()> {
+    pidfd::send(keeper, "keeper", keeper::END)?;
+    pidfd::send(keeper, "keeper", libc::SIGCONT)
 }
 
 /// Creates the keeper with every signal blocked, so that no handler of the host runs in it. Its
@@ -243,6 +215,7 @@ fn start_keeper(stacks: &StackPair, orders: &Orders, report: &Report) -> Result<
     let flags = libc::CLONE_VM | libc::CLONE_FILES | libc::CLONE_PIDFD;
     let mask = signal::set_mask(u64::MAX)?;
     let argument = (&raw const *orders).cast_mut().cast();
+    let slots = Slots { pidfd: &raw mut pidfd, memory: std::ptr::null_mut() };
     report.set_without_handlers(true);
     // SAFETY: the first stack is the keeper's alone, and `Tree` keeps stacks, orders and all that
     // they point to until the keeper has ended.
@@ -250,7 +223,7 @@ fn start_keeper(stacks: &StackPair, orders: &Orders, report: &Report) -> Result<
         clone_without_handlers(flags, stacks.first(), &raw mut pidfd, keeper::run, argument)
             .or_else(|_| {
                 report.set_without_handlers(false);
-                clone(flags, stacks.first(), &raw mut pidfd, keeper::run, argument)
+                clone(flags, stacks.first(), slots, keeper::run, argument)
             })
     };
     let restored = signal::set_mask(mask);

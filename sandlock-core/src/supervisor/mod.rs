@@ -11,7 +11,6 @@ pub(crate) use terminal::Foreground;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -26,8 +25,6 @@ pub(crate) struct Supervisor {
     foreground: Option<Foreground>,
     /// Set while the tree is paused: its stops are not the terminal's.
     paused: Arc<AtomicBool>,
-    /// When a start is given up. From then on the keeper watches the clock.
-    deadline: Option<Instant>,
 }
 
 /// How a run ended.
@@ -44,10 +41,8 @@ impl Supervisor {
         foreground: Option<Foreground>,
         paused: Arc<AtomicBool>,
     ) -> Result<Supervisor> {
-        let timeout = start.surroundings.timeout;
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let tree = Tree::start(start)?;
-        Ok(Supervisor { tree, streams, foreground, paused, deadline })
+        Ok(Supervisor { tree, streams, foreground, paused })
     }
 
     /// Waits until the program has been executed; `None` if it could not be, which
@@ -104,11 +99,7 @@ impl Supervisor {
         Ok(ended)
     }
 
-    fn wait(&mut self) -> Result<Ready> {
-        let patience = match self.deadline {
-            Some(deadline) if !self.tree.is_released() => until(deadline),
-            _ => PollTimeout::NONE,
-        };
+    fn wait(&self) -> Result<Ready> {
         let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
         let mut fds = vec![readable(self.tree.ended())];
         fds.extend(self.tree.bell().map(readable));
@@ -116,15 +107,7 @@ impl Supervisor {
         fds.extend(collectors.filter_map(|one| one.descriptor()).map(readable));
         let feeder = self.streams.feeder.as_ref();
         fds.extend(feeder.map(|one| PollFd::new(one.descriptor(), PollFlags::POLLOUT)));
-        match poll(&mut fds, patience) {
-            Ok(0) => {
-                // A second time would be no use: the child is dead, or the keeper has it by now.
-                self.deadline = None;
-                if !self.tree.is_released() {
-                    self.tree.end_late_start();
-                }
-                Ok(Ready { ended: false, bell: false })
-            }
+        match poll(&mut fds, PollTimeout::NONE) {
             Ok(_) => Ok(Ready {
                 ended: fds[0].any().unwrap_or(false),
                 bell: self.tree.bell().is_some() && fds[1].any().unwrap_or(false),
@@ -148,12 +131,6 @@ impl Supervisor {
             _ => Ok(()),
         }
     }
-}
-
-/// The time that is left, rounded up so that it is over afterwards.
-fn until(deadline: Instant) -> PollTimeout {
-    let left = deadline.saturating_duration_since(Instant::now());
-    PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
 }
 
 /// What [`Supervisor::wait`] waited for.

@@ -50,13 +50,14 @@ impl Foreground {
     /// Puts the caller's group back into the foreground, if `program`'s is there, or one that is no
     /// more: somebody else may have put another one there.
     pub(crate) fn take_back(&mut self, program: Option<i32>) {
-        if !std::mem::take(&mut self.lent) {
+        if !self.lent {
             return;
         }
         let Ok(holder) = tcgetpgrp(&self.terminal) else { return };
         let is_programs = program == Some(holder.as_raw());
         if is_programs || killpg(holder, None) == Err(Errno::ESRCH) {
             self.put_into_foreground(self.group);
+            self.lent = false;
             // A program can have stopped the output of its terminal.
             let _flows = without_stopping(|| tcflow(&self.terminal, FlowArg::TCOON).ok());
         }

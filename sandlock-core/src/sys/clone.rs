@@ -22,22 +22,33 @@ pub(crate) struct Stack {
     pub(crate) size: usize,
 }
 
-/// clone(2) with CLONE_VM: the new task runs `entry(argument)` on `stack`. `pidfd` is written where
-/// `flags` hold CLONE_PIDFD.
+/// What the kernel writes of a new task.
+#[derive(Clone, Copy)]
+pub(crate) struct Slots {
+    /// Its descriptor, where CLONE_PIDFD is asked for.
+    pub(crate) pidfd: *mut i32,
+    /// 0 when it has left the memory, where CLONE_CHILD_CLEARTID is asked for.
+    pub(crate) memory: *mut i32,
+}
+
+/// clone(2) with CLONE_VM: the new task runs `entry(argument)` on `stack`.
 ///
 /// # Safety
 ///
 /// Nobody else uses `stack` until the task has ended or executed a program, and so long `argument`
-/// and what `entry` reaches through it stay valid. `entry` makes raw system calls only. `pidfd` is
-/// valid or CLONE_PIDFD is not asked for.
+/// and what `entry` reaches through it stay valid. `entry` makes raw system calls only. The slots
+/// are valid as far as `flags` ask for them.
 pub(crate) unsafe fn clone(
     flags: i32,
     stack: Stack,
-    pidfd: *mut i32,
+    slots: Slots,
     entry: Entry,
     argument: *mut c_void,
 ) -> Result<i32, Errno> {
-    let words = [flags.cast_unsigned() as usize, stack.top as usize, pidfd as usize, 0, 0];
+    let [pidfd, memory] = [slots.pidfd as usize, slots.memory as usize];
+    // The last two are exchanged between the architectures.
+    let (fourth, fifth) = if cfg!(target_arch = "x86_64") { (memory, 0) } else { (0, memory) };
+    let words = [flags.cast_unsigned() as usize, stack.top as usize, pidfd, fourth, fifth];
     // SAFETY: as the caller promises.
     unsafe { enter(Sysno::clone, words, entry, argument) }
 }

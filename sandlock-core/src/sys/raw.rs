@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::c_char;
+use std::sync::atomic::AtomicI32;
 use std::time::Duration;
 
 use syscalls::{Sysno, raw_syscall};
@@ -165,6 +166,14 @@ pub(crate) fn usage(whose: i32) -> Result<libc::rusage, Errno> {
     // SAFETY: the kernel writes one `struct rusage`.
     check(unsafe { raw_syscall!(Sysno::getrusage, whose, &raw mut usage) })?;
     Ok(usage)
+}
+
+/// futex(2) FUTEX_WAIT: waits until `word` is woken, no longer has `value`, or the time is over.
+/// Shared, as the kernel's own wake-ups are.
+pub(crate) fn wait_while(word: &AtomicI32, value: i32, patience: Duration) {
+    let time = [patience.as_secs(), u64::from(patience.subsec_nanos())];
+    // SAFETY: the kernel reads one word and one timespec of two 64-bit words.
+    unsafe { raw_syscall!(Sysno::futex, word.as_ptr(), libc::FUTEX_WAIT, value, time.as_ptr()) };
 }
 
 /// openat(2), read-only and close-on-exec.

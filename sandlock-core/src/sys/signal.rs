@@ -47,41 +47,8 @@ pub(crate) fn ignore(signal: i32) -> Result<(), Errno> {
 }
 
 fn set_disposition(signal: i32, disposition: usize) -> Result<(), Errno> {
-    // SAFETY: neither disposition is a function.
-    unsafe { set_action(signal, [disposition, 0, 0, 0]) }
-}
-
-/// rt_sigaction(2) to a handler that does nothing, for the whole process: the signal has no effect
-/// until the next exec, which brings the default back.
-pub(crate) fn shrug_off(signal: i32) -> Result<(), Errno> {
-    extern "C" fn nothing(_signal: i32) {}
-    let handler = nothing as extern "C" fn(i32) as usize;
-    let restart = libc::SA_RESTART as usize;
-    #[cfg(target_arch = "x86_64")]
-    let action = [handler, restart | SA_RESTORER, restore as extern "C" fn() -> ! as usize, 0];
-    // The kernel has a restorer of its own there.
-    #[cfg(target_arch = "aarch64")]
-    let action = [handler, restart, 0, 0];
-    // SAFETY: the handler can run at any point, and the restorer gets back from it.
-    unsafe { set_action(signal, action) }
-}
-
-/// The flag of linux/signal.h that x86_64 demands.
-#[cfg(target_arch = "x86_64")]
-const SA_RESTORER: usize = 0x0400_0000;
-
-/// rt_sigreturn(2), where a handler returns to. libc has one, but does not lend it.
-#[cfg(target_arch = "x86_64")]
-#[unsafe(naked)]
-extern "C" fn restore() -> ! {
-    std::arch::naked_asm!("mov eax, 15", "syscall", "ud2")
-}
-
-/// # Safety
-///
-/// The action has no handler, or one that may run at any point in any task of the process.
-unsafe fn set_action(signal: i32, action: KernelSigaction) -> Result<(), Errno> {
-    // SAFETY: the kernel reads four words.
+    let action: KernelSigaction = [disposition, 0, 0, 0];
+    // SAFETY: the kernel reads four words, and neither disposition is a function.
     check(unsafe {
         raw_syscall!(Sysno::rt_sigaction, signal, action.as_ptr(), 0usize, SIGSET_SIZE)
     })
