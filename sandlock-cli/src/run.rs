@@ -26,8 +26,7 @@ killed.
 SIGINT, SIGTERM and SIGHUP that are sent to this command go on to the program. Where the command is in
 the foreground of a terminal and has nothing but that as descriptors 0, 1 and 2, the program takes that
 place until it ends: what is typed, Ctrl-C and Ctrl-Z included, and changes of size reach the program
-alone. When Ctrl-C has ended it, this command and its process group end likewise, and with them a script
-around it.";
+alone. When Ctrl-C has ended it, this command ends by the same signal.";
 
 const AFTER_HELP: &str = "\
 Exit status:

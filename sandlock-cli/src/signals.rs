@@ -1,14 +1,15 @@
-//! Signals that somebody sends to the command go on to the program, and what a terminal sent to the
-//! program alone reaches those who wait for the command.
+//! Signals that somebody sends to the command go on to the program, and an end by Ctrl-C is an end of
+//! the command by Ctrl-C.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::libc;
 use nix::sys::resource::{Resource, setrlimit};
-use nix::sys::signal::{SigSet, Signal, killpg, raise};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::unistd::{Pid, getpgrp, tcgetpgrp};
+use nix::sys::signal::{SigSet, Signal, raise};
+use nix::sys::signalfd::{SfdFlags, SignalFd, siginfo};
+use nix::unistd::{getpgrp, tcgetpgrp};
 use sandlock::{Child, Output};
 
 use crate::diagnostics::Failure;
@@ -19,18 +20,14 @@ const PASSED_ON: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]
 /// The signals, blocked: they are read instead.
 pub(crate) struct Signals {
     fd: SignalFd,
-    came: Arc<Came>,
+    /// Whether the program is in our process group, and gets itself what a terminal sends to that.
+    shares_group: bool,
 }
 
-/// Which ways signals came.
-#[derive(Default)]
-struct Came {
-    from_terminal: AtomicBool,
-    from_somebody: AtomicBool,
+/// What is to be known when the program has ended.
+pub(crate) struct Aftermath {
+    passed_on: Arc<AtomicBool>,
 }
-
-/// What is left to do when the program has ended.
-pub(crate) struct Aftermath(Arc<Came>);
 
 impl Signals {
     /// Blocks the signals, in this thread and all that it starts from now on. The program starts
@@ -41,62 +38,75 @@ impl Signals {
         };
         let set: SigSet = PASSED_ON.into_iter().collect();
         set.thread_block().map_err(failed)?;
-        let fd = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC).map_err(failed)?;
-        Ok(Signals { fd, came: Arc::default() })
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        let fd = SignalFd::with_flags(&set, flags).map_err(failed)?;
+        Ok(Signals { fd, shares_group: !has_nothing_but_the_foreground() })
     }
 
     /// Passes each signal on to `child`, until this process ends.
     pub(crate) fn pass_on(self, child: Arc<Child>) -> Result<Aftermath, Failure> {
-        let came = Arc::clone(&self.came);
-        let pass_on = move || {
-            while let Ok(Some(info)) = self.fd.read_signal() {
-                self.came.pass_on(&child, info.ssi_signo.cast_signed(), info.ssi_code);
+        let passed_on = Arc::new(AtomicBool::new(false));
+        let aftermath = Aftermath { passed_on: Arc::clone(&passed_on) };
+        // What came before there was a program reached nobody else.
+        while let Ok(Some(info)) = self.fd.read_signal() {
+            pass(&info, &child, &passed_on);
+        }
+        let work = move || {
+            while wait_for(&self.fd) {
+                while let Ok(Some(info)) = self.fd.read_signal() {
+                    let is_theirs = self.shares_group && is_from_terminal(&info);
+                    if !is_theirs {
+                        pass(&info, &child, &passed_on);
+                    }
+                }
             }
         };
         std::thread::Builder::new()
-            .spawn(pass_on)
+            .spawn(work)
             .map_err(|error| Failure::new(format!("cannot start a thread: {error}")))?;
-        Ok(Aftermath(came))
+        Ok(aftermath)
     }
 }
 
-impl Came {
-    fn pass_on(&self, child: &Child, signal: i32, code: i32) {
-        // The terminal sends to a whole group. It is the program's too, or we would not be told.
-        if code == libc::SI_KERNEL {
-            self.from_terminal.store(true, Ordering::Release);
-            return;
-        }
-        self.from_somebody.store(true, Ordering::Release);
-        let passed = child.signal(signal);
-        // A program that is stopped hears nothing before it goes on.
-        let heard = if signal == libc::SIGINT { Ok(()) } else { child.resume() };
-        if passed.and(heard).is_err() {
-            // Whoever sent it wants an end. Where even that is refused, nothing is left to do.
-            child.kill().ok();
-        }
+/// Waits until there is a signal to read; false where that is refused.
+fn wait_for(fd: &SignalFd) -> bool {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use std::os::fd::AsFd;
+    let mut fds = [PollFd::new(fd.as_fd(), PollFlags::POLLIN)];
+    !matches!(poll(&mut fds, PollTimeout::NONE), Err(errno) if errno != nix::errno::Errno::EINTR)
+}
+
+/// Whether a key was pressed that sends to a whole group. Not SIGHUP, of which the kernel tells the
+/// leader of a session alone that its terminal is gone.
+fn is_from_terminal(info: &siginfo) -> bool {
+    info.ssi_code == libc::SI_KERNEL && info.ssi_signo.cast_signed() != libc::SIGHUP
+}
+
+fn pass(info: &siginfo, child: &Child, passed_on: &AtomicBool) {
+    let signal = info.ssi_signo.cast_signed();
+    if !is_from_terminal(info) {
+        passed_on.store(true, Ordering::Release);
+    }
+    if child.signal(signal).is_err() {
+        // Whoever sent it wants an end. Where even that is refused, nothing is left to do.
+        child.kill().ok();
+    } else if signal != libc::SIGINT && child.resume().is_err() {
+        // A program that is stopped hears nothing before it goes on. Not all of it may do so now.
+        child.signal(libc::SIGCONT).ok();
     }
 }
 
 impl Aftermath {
-    /// Ends this process as Ctrl-C or Ctrl-\ has ended the program: shells and scripts that wait for
-    /// us look at that. Returns for every other end.
+    /// Ends this process as Ctrl-C or Ctrl-\ has ended the program: a shell that waits for us ends its
+    /// loop then. Returns for every other end.
     pub(crate) fn end_alike(&self, output: &Output) {
         let signal = match output.signal() {
             Some(libc::SIGINT) => Signal::SIGINT,
             Some(libc::SIGQUIT) => Signal::SIGQUIT,
             _ => return,
         };
-        if self.0.from_somebody.load(Ordering::Acquire) {
+        if self.passed_on.load(Ordering::Acquire) || !is_in_foreground() {
             return;
-        }
-        if !self.0.from_terminal.load(Ordering::Acquire) {
-            if !has_foreground() {
-                return;
-            }
-            // The terminal has sent it to the program's group alone, in our place: the rest of our
-            // group would have got it.
-            killpg(getpgrp(), signal).ok();
         }
         // No dump of ours: the program has ended that way, not we.
         setrlimit(Resource::RLIMIT_CORE, 0, 0).ok();
@@ -105,10 +115,15 @@ impl Aftermath {
     }
 }
 
-/// Whether we are in the foreground of a terminal with all that we have, so that the program was
-/// there in our place.
-fn has_foreground() -> bool {
-    let ours: nix::Result<Pid> = Ok(getpgrp());
+/// Whether we are in the foreground of our terminal, if we have one.
+fn is_in_foreground() -> bool {
+    File::open("/dev/tty").is_ok_and(|terminal| tcgetpgrp(terminal) == Ok(getpgrp()))
+}
+
+/// Whether the program gets the terminal's foreground in our place, by the rule of
+/// [`Launch::interactive`](sandlock::Launch::interactive).
+fn has_nothing_but_the_foreground() -> bool {
+    let ours = Ok(getpgrp());
     tcgetpgrp(std::io::stdin()) == ours
         && tcgetpgrp(std::io::stdout()) == ours
         && tcgetpgrp(std::io::stderr()) == ours

@@ -45,6 +45,11 @@ fn role() -> Option<String> {
 
 /// Runs the part `role` of `test` in a process of its own, until its tree is there.
 fn host(test: &str, role: &str) -> (Process, BufReader<ChildStdout>) {
+    host_until("family ok", test, role)
+}
+
+/// As [`host`], until a process of the tree has said `words`.
+fn host_until(words: &str, test: &str, role: &str) -> (Process, BufReader<ChildStdout>) {
     let mut host = Command::new(std::env::current_exe().unwrap())
         .args(alone_in_its_process(test))
         .env(ROLE, role)
@@ -55,7 +60,7 @@ fn host(test: &str, role: &str) -> (Process, BufReader<ChildStdout>) {
     let mut printed = BufReader::new(host.stdout.take().unwrap());
     let mut line = String::new();
     // Perhaps behind what the test runner writes before it runs a test.
-    while !line.ends_with("family ok\n") {
+    while !line.contains(words) {
         line.clear();
         assert_ne!(printed.read_line(&mut line).unwrap(), 0, "{role}: the host ended early");
     }
@@ -156,6 +161,20 @@ fn no_descendant_survives_a_host_that_is_killed() {
     }
     for role in ["spawn", "run", "unscoped"] {
         let (mut host, printed) = host(here!(), role);
+        host.kill().unwrap();
+        expect_end(host, printed);
+    }
+}
+
+/// As early as there are descendants: nobody may have to be told first that they are there.
+#[test]
+fn no_descendant_survives_a_host_that_is_killed_during_the_start() {
+    if role().is_some() {
+        drop(sandbox(policy()).run_interactive([GUEST, "family"]));
+        panic!("the guest does not end by itself");
+    }
+    for _ in 0..20 {
+        let (mut host, printed) = host_until("orphan ok", here!(), "run");
         host.kill().unwrap();
         expect_end(host, printed);
     }

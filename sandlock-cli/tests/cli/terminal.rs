@@ -134,24 +134,47 @@ fn ctrl_c_reaches_the_program_and_its_answer_is_the_status() {
     terminal.expect("status 130");
 }
 
-/// As a script around any other program, which dies of the signal itself.
+/// As around any other program that dies of the signal itself.
 #[test]
-fn ctrl_c_ends_the_script_around_the_program_too() {
+fn ctrl_c_ends_the_loop_around_the_program_too() {
     let mut terminal = Terminal::with_shell();
-    let run = format!("\\$SANDLOCK run {} -r /bin -- sh -c", GRANTS.join(" "));
-    for (end, goes_on) in [("while :; do :; done", false), ("trap : INT; read line; exit 7", true)]
-    {
-        let script = format!("{run} 'echo be\\\"\\\"gun; {end}'; echo went on with \\$?");
-        terminal.line(&format!("bash -c \"{script}\""));
+    for (end, goes_on) in [("while :; do :; done", false), ("trap \"exit 7\" INT; read x", true)] {
+        terminal.line(&format!(
+            "for round in 1 2; do run sh -c 'echo be\"\"gun; {end}'; echo round $?; done"
+        ));
         terminal.expect("begun");
         std::thread::sleep(Duration::from_millis(100));
         terminal.type_in(CTRL_C);
+        if goes_on {
+            terminal.expect("round 7");
+            terminal.expect("begun");
+            std::thread::sleep(Duration::from_millis(100));
+            terminal.type_in(CTRL_C);
+        }
         let printed = terminal.expect("ready> ");
-        assert_eq!(printed.contains("went on with 7"), goes_on, "{printed}");
-        assert_eq!(printed.contains("went on"), goes_on, "{printed}");
-        terminal.line("echo status $?");
-        terminal.expect(if goes_on { "status 0" } else { "status 130" });
-        terminal.expect("ready> ");
+        assert_eq!(printed.contains("round"), goes_on, "{printed}");
+    }
+}
+
+/// The kernel tells the leader of the session alone.
+#[test]
+fn a_terminal_that_is_closed_ends_the_program() {
+    for redirection in ["", "2>/dev/null"] {
+        let script = format!(
+            "exec \"$SANDLOCK\" run {} -r /bin -- sh -c 'echo $$ begun; while :; do sleep 1; done' {redirection}",
+            GRANTS.join(" ")
+        );
+        let mut terminal = Terminal::with(&["sh", "-c", &script]);
+        let begun = terminal.expect(" begun");
+        let program: i32 = begun.trim().parse().unwrap();
+        let is_there = || kill(Pid::from_raw(program), None).is_ok();
+        assert!(is_there());
+        drop(terminal);
+        let deadline = Instant::now() + PATIENCE;
+        while is_there() {
+            assert!(Instant::now() < deadline, "the program lives on without its terminal");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 
