@@ -200,7 +200,28 @@ fn a_pipeline_keeps_the_terminal_for_all_of_it() {
 
 #[test]
 fn ctrl_z_stops_the_job_and_the_shell_lets_it_go_on() {
+    stop_and_go_on(Terminal::with_shell());
+}
+
+/// A signal that the first thread has blocked is kept, also while it is ignored.
+#[test]
+fn ctrl_z_stops_a_command_once_that_was_started_with_the_signal_blocked() {
     let mut terminal = Terminal::with_shell();
+    let block = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTSTP])";
+    let execute = "os.execvp(sys.argv[1], sys.argv[1:])";
+    terminal.line(&format!(
+        "blocked() {{ python3 -c 'import os, signal, sys; {block}; {execute}' \"$@\"; }}"
+    ));
+    terminal.expect("ready> ");
+    let grants = GRANTS.join(" ");
+    terminal.line(&format!(
+        "run() {{ blocked $SANDLOCK run -w /dev/tty {grants} -r /bin -- \"$@\"; }}"
+    ));
+    terminal.expect("ready> ");
+    stop_and_go_on(terminal);
+}
+
+fn stop_and_go_on(mut terminal: Terminal) {
     // Without forks, as a shell cannot be stopped while its child is not a program yet (vfork), and
     // without waiting, which can begin just after the signal.
     terminal

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigmaskHow, Signal, kill, killpg, raise};
@@ -126,8 +127,11 @@ fn stops_by_default(number: i32) -> bool {
 /// come after somebody let it go on: so it is deaf to the first, and the other one stops it here.
 fn stop_this_group(number: i32) {
     let Ok(stop) = Signal::try_from(number) else { return };
+    let _blocked = Mask::change(SigmaskHow::SIG_BLOCK, stop).ok();
     if number != libc::SIGSTOP && signal::ignore(number).is_ok() {
         kill(Pid::from_raw(0), stop).ok();
+        // It is kept although it is ignored, if another thread has it blocked.
+        let _taken = signal::take(signal::bit(number), Some(Duration::ZERO));
         signal::reset(number).ok();
     }
     let _unblocked = Mask::change(SigmaskHow::SIG_UNBLOCK, stop).ok();
