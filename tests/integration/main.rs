@@ -10,6 +10,7 @@
 
 mod address;
 mod arguments;
+mod bystanders;
 mod calls;
 mod child;
 mod deny_list;

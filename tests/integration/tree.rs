@@ -355,58 +355,6 @@ fn a_child_that_is_stopped_before_its_exec_ends_with_its_host() {
     expect_end(host, printed);
 }
 
-/// Bystanders of the same user, in the same group and session, through many ends of trees.
-#[test]
-fn nobody_else_is_ever_signalled() {
-    struct Bystander(Process);
-    impl Drop for Bystander {
-        fn drop(&mut self) {
-            let _ended = (self.0.kill(), self.0.wait());
-        }
-    }
-    let bystander = || Command::new(GUEST).arg("deaf").stdin(Stdio::null()).spawn().unwrap();
-    let bystanders: Vec<_> = (0..8).map(|_| Bystander(bystander())).collect();
-    let heard = || {
-        let status = |one: &Bystander| {
-            std::fs::read_to_string(format!("/proc/{}/status", one.0.id())).unwrap()
-        };
-        let lines = |status: String| {
-            let wanted = ["State:", "SigPnd:", "ShdPnd:", "SigBlk:"];
-            let is_wanted = |line: &&str| wanted.iter().any(|name| line.starts_with(name));
-            status.lines().filter(is_wanted).map(str::to_owned).collect::<Vec<_>>()
-        };
-        bystanders.iter().map(status).map(lines).collect::<Vec<_>>()
-    };
-    let nothing = [
-        "State:\tS (sleeping)",
-        "SigPnd:\t0000000000000000",
-        "ShdPnd:\t0000000000000000",
-        "SigBlk:\tfffffffe7ffbfeff",
-    ];
-    eventually(|| heard() == vec![nothing; 8]);
-    for policy in [policy(), unscoped()] {
-        let sandbox = sandbox(policy);
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    for _ in 0..25 {
-                        assert!(sandbox.run([GUEST, "orphans", "2"]).unwrap().success());
-                        let child = sandbox.spawn([GUEST, "hang"]).unwrap();
-                        child.pause().unwrap();
-                        child.kill().unwrap();
-                        assert_eq!(child.wait().unwrap().reason(), Reason::Killed);
-                    }
-                });
-            }
-        });
-    }
-    assert_eq!(heard(), vec![nothing; 8], "a bystander was signalled");
-    // The twin: a signal is seen.
-    // SAFETY: a child of this test.
-    unsafe { libc::kill(bystanders[0].0.id().cast_signed(), libc::SIGCONT) };
-    eventually(|| heard()[0] != nothing);
-}
-
 /// As the first process of a pid namespace; its /proc is mounted or is that of another one.
 #[test]
 fn a_host_can_be_the_first_process_of_its_namespace() {
