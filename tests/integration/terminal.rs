@@ -125,7 +125,7 @@ fn the_foreground_is_lent_and_comes_back_on_every_way_out() {
         expect_back();
     }
     let hang = || Launch::new([GUEST, "hang"]).interactive();
-    let timeout = Duration::from_millis(100);
+    let timeout = Duration::from_secs(1);
     assert_eq!(sandbox.run(hang().timeout(timeout)).unwrap().reason(), Reason::Timeout);
     expect_back();
     expect_lent(hang().timeout(timeout), wait);
