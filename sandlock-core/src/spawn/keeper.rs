@@ -142,13 +142,14 @@ enum Left {
 impl Keeper<'_> {
     /// Reaps until no descendant is left.
     fn tend(&self) {
+        self.leave_the_host();
         let mut is_starting = true;
         let mut is_asked = false;
         loop {
             let left = self.reap();
             if is_starting && !self.report.is_shared() {
                 is_starting = false;
-                self.begin();
+                self.note_exec();
             }
             match left {
                 Left::Nobody => break,
@@ -172,7 +173,8 @@ impl Keeper<'_> {
                 _ if ending => Some(LOOK_AGAIN),
                 _ => self.time_left(),
             };
-            if is_starting {
+            // Whoever does not want to know of the exec need not be woken by it.
+            if is_starting && self.orders.bell.is_some() {
                 raw::wait_while(self.report.shared(), 1, LOOK_AGAIN);
                 patience = Some(Duration::ZERO);
             }
@@ -188,14 +190,14 @@ impl Keeper<'_> {
         }
     }
 
-    /// The child has executed the program, or ended.
-    fn begin(&self) {
-        self.report.set_executed();
-        self.ring();
+    /// The child has left the host's memory: it has executed the program, or ended.
+    fn note_exec(&self) {
+        // Not before the exec: what the host grew by until then would pass for the program's.
         if let Ok(usage) = raw::usage(libc::RUSAGE_SELF) {
             self.report.set_shared_peak(usage.ru_maxrss);
         }
-        self.leave_the_host();
+        self.report.set_executed();
+        self.ring();
     }
 
     /// How long the tree may live on; `None` for ever.
