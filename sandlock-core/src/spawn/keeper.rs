@@ -142,14 +142,13 @@ enum Left {
 impl Keeper<'_> {
     /// Reaps until no descendant is left.
     fn tend(&self) {
-        self.leave_the_host();
         let mut is_starting = true;
         let mut is_asked = false;
         loop {
             let left = self.reap();
             if is_starting && !self.report.is_shared() {
                 is_starting = false;
-                self.note_exec();
+                self.begin();
             }
             match left {
                 Left::Nobody => break,
@@ -173,8 +172,7 @@ impl Keeper<'_> {
                 _ if ending => Some(LOOK_AGAIN),
                 _ => self.time_left(),
             };
-            // Whoever does not want to know of the exec need not be woken by it.
-            if is_starting && self.orders.bell.is_some() {
+            if is_starting {
                 raw::wait_while(self.report.shared(), 1, LOOK_AGAIN);
                 patience = Some(Duration::ZERO);
             }
@@ -190,14 +188,14 @@ impl Keeper<'_> {
         }
     }
 
-    /// The child has left the host's memory: it has executed the program, or ended.
-    fn note_exec(&self) {
-        // Not before the exec: what the host grew by until then would pass for the program's.
+    /// The child has executed the program, or ended.
+    fn begin(&self) {
+        self.report.set_executed();
+        self.ring();
         if let Ok(usage) = raw::usage(libc::RUSAGE_SELF) {
             self.report.set_shared_peak(usage.ru_maxrss);
         }
-        self.report.set_executed();
-        self.ring();
+        self.leave_the_host();
     }
 
     /// How long the tree may live on; `None` for ever.

@@ -26,7 +26,7 @@ pub(crate) struct Report {
     executed: AtomicBool,
     /// User time, system time (microseconds), peak memory (KiB).
     usage: [AtomicI64; 3],
-    /// The peak of the host's memory (KiB) at some moment after the program had left it.
+    /// The peak of the host's memory (KiB) when the program had left it.
     shared_peak: AtomicI64,
 }
 
