@@ -55,8 +55,8 @@ pub use members::ProcessInfo;
 pub use output::{Output, Reason, Usage};
 pub use plan::{ChildStep, Enforcement, Environment, Plan, Resource};
 pub use policy::{
-    ByteSize, Capability, EnvName, Fs, Limits, Mode, Net, NetRule, Policy, PolicyBuilder, Ports,
-    Process, Protection, SETTINGS, Selector, Setting, Shape, Syscalls, Timeout, UnixRule,
+    ByteSize, Capability, EnvName, Fs, Limits, Net, NetRule, Policy, PolicyBuilder, Ports, Process,
+    Protection, ProtectionMode, SETTINGS, Selector, Setting, Shape, Syscalls, Timeout, UnixRule,
 };
 pub use sandbox::Sandbox;
 pub use step::Step;

@@ -60,10 +60,12 @@ fn what_toml_cannot_hold_is_named() {
 
 #[test]
 fn values_are_parsed_alone_as_in_a_policy() {
-    use sandlock::{ByteSize, Capability, EnvName, Mode, NetRule, Protection, Selector, Timeout};
+    use sandlock::{
+        ByteSize, Capability, EnvName, NetRule, Protection, ProtectionMode, Selector, Timeout,
+    };
     assert_eq!("1K".parse::<ByteSize>().unwrap().bytes(), 1024);
     assert_eq!("CAP_KILL".parse::<Capability>().unwrap().name(), "kill");
-    assert_eq!("if-available".parse::<Mode>(), Ok(Mode::IfAvailable));
+    assert_eq!("if-available".parse::<ProtectionMode>(), Ok(ProtectionMode::IfAvailable));
     assert_eq!("net_tcp".parse::<Protection>(), Ok(Protection::NetTcp));
     assert_eq!("*".parse::<NetRule>(), Ok(NetRule::Any));
     assert_eq!("@debug".parse::<Selector>().unwrap().to_string(), "@debug");

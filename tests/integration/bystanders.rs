@@ -2,7 +2,7 @@
 
 use std::process::{Child as Process, Command, Stdio};
 
-use sandlock::{Child, Mode, PolicyBuilder, Protection, Reason, Sandbox};
+use sandlock::{Child, PolicyBuilder, Protection, ProtectionMode, Reason, Sandbox};
 
 use crate::harness::{GUEST, again, eventually, here, policy, require_root};
 
@@ -42,7 +42,7 @@ impl Drop for Bystander {
 }
 
 fn unscoped() -> PolicyBuilder {
-    policy().protection(Protection::SignalScope, Mode::Off)
+    policy().protection(Protection::SignalScope, ProtectionMode::Off)
 }
 
 #[test]

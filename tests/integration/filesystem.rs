@@ -9,7 +9,7 @@ use libc::{
     AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, O_APPEND, O_CREAT, O_DIRECTORY, O_PATH, O_RDONLY,
     O_RDWR, O_TMPFILE, O_TRUNC, O_WRONLY, S_IFBLK, S_IFCHR, S_IFIFO, S_IFREG, S_IFSOCK,
 };
-use sandlock::{ErrorKind, Mode, Protection, Sandbox};
+use sandlock::{ErrorKind, Protection, ProtectionMode, Sandbox};
 
 use crate::calls::{Answer, Calls, Text, calls, each_refused_and_granted};
 use crate::harness::{GUEST, policy, require, require_root, run, says};
@@ -188,7 +188,7 @@ fn truncation_is_held_by_the_protection_of_that_name() {
     let truncate = calls! { truncate(&scene.path("granted/note"), 1) };
     assert_eq!(truncate.under(&scene.reads_granted()), "EACCES");
     assert_eq!(scene.content("granted/note"), "note");
-    let lifted = scene.reads_granted().protection(Protection::FsTruncate, Mode::Off);
+    let lifted = scene.reads_granted().protection(Protection::FsTruncate, ProtectionMode::Off);
     assert_eq!(truncate.under(&lifted), "ok");
     assert_eq!(scene.content("granted/note"), "n");
 }
@@ -296,7 +296,7 @@ fn renames_and_links_do_not_cross_into_a_place_with_other_rights() {
             assert!(refused.contains(&attack.under(&reads_hidden(&scene))), "{attack:?}");
             assert!(refused.contains(&attack.under(&scene.writes_granted())), "{attack:?}");
             let both = scene.writes_granted().fs_write(scene.path("hidden"));
-            let without = both.clone().protection(Protection::FsRefer, Mode::Off);
+            let without = both.clone().protection(Protection::FsRefer, ProtectionMode::Off);
             assert_eq!(attack.under(&without), "EXDEV", "{attack:?}");
             assert_eq!(attack.under(&both), "ok", "{attack:?}");
         }
@@ -485,7 +485,7 @@ fn device_commands_need_a_write_grant() {
     assert_eq!(attack.under(&reads), "EACCES");
     // The device's own answer.
     assert_eq!(attack.under(&policy().fs_write("/dev/zero")), "ENOTTY");
-    let lifted = reads.protection(Protection::FsIoctlDev, Mode::Off);
+    let lifted = reads.protection(Protection::FsIoctlDev, ProtectionMode::Off);
     assert_eq!(attack.under(&lifted), "ENOTTY");
 }
 

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use sandlock::Protection::SignalScope;
-use sandlock::{ErrorKind, Launch, Mode, Reason, Sandbox};
+use sandlock::{ErrorKind, Launch, ProtectionMode, Reason, Sandbox};
 
 use crate::calls::{Argument, Calls};
 use crate::harness::{GUEST, SetAtEnd, alone, eventually, here, policy, read_to_end, run};
@@ -151,7 +151,7 @@ fn a_host_without_standard_descriptors_still_gets_the_output() {
 /// Without the scope of signals the program can do what otherwise only somebody outside can.
 #[test]
 fn a_killed_keeper_is_an_error_and_takes_the_program_along() {
-    let unscoped = policy().protection(SignalScope, Mode::Off);
+    let unscoped = policy().protection(SignalScope, ProtectionMode::Off);
     let sandbox = Sandbox::new(unscoped.build().unwrap()).unwrap();
     let signal = |signal: i32| {
         let calls = Calls::default().then("kill", &[Argument::parent(), signal.into()]);

@@ -1,6 +1,6 @@
 //! Kernels that lack something, imitated by a filter around the test's own process.
 
-use sandlock::{ErrorKind, Mode, PolicyBuilder, Protection, Sandbox, Step, Syscall};
+use sandlock::{ErrorKind, PolicyBuilder, Protection, ProtectionMode, Sandbox, Step, Syscall};
 
 use crate::harness::{GUEST, again, here, policy};
 
@@ -76,7 +76,7 @@ fn a_ruleset_that_cannot_be_applied_is_a_failed_step() {
     if without(here!(), "landlock_restrict_self", libc::ENOSYS) {
         let failed = |step| (ErrorKind::Spawn, Some(step), Some(libc::ENOSYS));
         assert_eq!(failure(policy()), failed(Step::KeeperScope));
-        let unscoped = policy().protection(Protection::SignalScope, Mode::Off);
+        let unscoped = policy().protection(Protection::SignalScope, ProtectionMode::Off);
         assert_eq!(failure(unscoped), failed(Step::Landlock));
     }
 }

@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::os::unix::process::CommandExt;
 
 use libc::{AF_UNIX, SIGURG, SOCK_STREAM};
-use sandlock::{Mode, PolicyBuilder, Protection};
+use sandlock::{PolicyBuilder, Protection, ProtectionMode};
 
 use crate::calls::{Answer, Argument, Calls, LET_THROUGH, calls};
 use crate::harness::{GUEST, policy, says, says_outside};
@@ -55,7 +55,7 @@ impl Drop for Victim {
 }
 
 fn without_scope() -> PolicyBuilder {
-    policy().protection(Protection::SignalScope, Mode::Off)
+    policy().protection(Protection::SignalScope, ProtectionMode::Off)
 }
 
 /// `siginfo_t` as sigqueue(3) makes it.

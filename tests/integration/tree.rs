@@ -7,7 +7,9 @@ use std::process::{Child as Process, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use sandlock::{Child, ErrorKind, Launch, Mode, PolicyBuilder, Protection, Reason, Sandbox};
+use sandlock::{
+    Child, ErrorKind, Launch, PolicyBuilder, Protection, ProtectionMode, Reason, Sandbox,
+};
 
 use crate::harness::{
     GUEST, SetAtEnd, again, alone, alone_in_its_process, eventually, here, is_root, policy,
@@ -19,7 +21,7 @@ use crate::harness::{
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn unscoped() -> PolicyBuilder {
-    policy().protection(Protection::SignalScope, Mode::Off)
+    policy().protection(Protection::SignalScope, ProtectionMode::Off)
 }
 
 fn sandbox(policy: PolicyBuilder) -> Sandbox {

@@ -5,7 +5,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
 
 use libc::{AF_UNIX, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET, SOCK_STREAM};
-use sandlock::{Mode, PolicyBuilder, Protection};
+use sandlock::{PolicyBuilder, Protection, ProtectionMode};
 
 use crate::address;
 use crate::calls::{Answer, Calls, calls};
@@ -132,7 +132,7 @@ fn abstract_sockets_of_the_host_are_out_of_reach_even_where_unix_sockets_are_all
         socket(AF_UNIX, SOCK_DGRAM, 0);
         sendto(Answer(0), "x", 1, 0, target, length)
     };
-    let unscoped = any_unix().protection(Protection::AbstractUnixScope, Mode::Off);
+    let unscoped = any_unix().protection(Protection::AbstractUnixScope, ProtectionMode::Off);
     for attack in [stream, datagram, connect(SOCK_DGRAM, address::name(&name))] {
         assert_eq!(attack.under(&any_unix()), "EPERM", "{attack:?}");
         assert!(receiver.recv(&mut [0; 8]).is_err());

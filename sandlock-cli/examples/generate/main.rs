@@ -1,9 +1,11 @@
 //! Writes the files that are made from the settings table, the table of system calls and the
-//! command line: `docs/settings.md`, `docs/syscalls.md`, `docs/man/` and `completions/`.
+//! command line: `docs/settings.md`, `docs/syscalls.md`, `docs/man/`, `completions/` and the
+//! constants of `Syscall`.
 //!
 //! With `--check` it compares them instead, and exits with 1 where one is not current.
 
 mod completions;
+mod constants;
 mod man;
 mod settings;
 mod syscalls;
@@ -62,6 +64,7 @@ fn generated() -> Result<Vec<Generated>, Box<dyn Error>> {
     let mut files = vec![
         ("docs/settings.md".to_owned(), settings::page()),
         ("docs/syscalls.md".to_owned(), syscalls::page()),
+        ("sandlock-core/src/syscall/constants.rs".to_owned(), constants::page()?),
     ];
     files.extend(man::pages()?);
     files.extend(completions::scripts()?);

@@ -7,7 +7,7 @@ use landlock::{ABI, Access as _, AccessFs, AccessNet, BitFlags, Scope};
 
 use crate::error::{Error, ErrorKind, Problem, Result};
 use crate::host::{Host, NEWEST_LANDLOCK_ABI};
-use crate::policy::{Mode, NetRule, Policy, Protection};
+use crate::policy::{NetRule, Policy, Protection, ProtectionMode};
 
 use super::enforcement::Enforcement;
 use crate::text::one_line;
@@ -123,8 +123,10 @@ fn used_protections(
         let (needs, kernel) = protection.needs();
         let lacks = abi < needs;
         match policy.mode(protection) {
-            Mode::Off => enforcement.weakened.push(format!("protections.{protection}: off")),
-            Mode::IfAvailable if lacks => {
+            ProtectionMode::Off => {
+                enforcement.weakened.push(format!("protections.{protection}: off"))
+            }
+            ProtectionMode::IfAvailable if lacks => {
                 let loss = match protection {
                     Protection::NetTcp if names_ports(policy) => {
                         "; net.allow: every TCP port is in reach"
@@ -136,14 +138,14 @@ fn used_protections(
                      {abi}{loss}"
                 ));
             }
-            Mode::Strict if lacks => missing.push(Problem::new(
+            ProtectionMode::Strict if lacks => missing.push(Problem::new(
                 format!("protections.{protection}"),
                 format!(
                     "this kernel has Landlock ABI {abi}, and {protection} needs {needs} \
                      (Linux {kernel}); set it to \"if-available\" to run without"
                 ),
             )),
-            Mode::Strict | Mode::IfAvailable => {
+            ProtectionMode::Strict | ProtectionMode::IfAvailable => {
                 enforcement.enforced.push(protection.name().to_owned());
                 used.push(protection);
             }

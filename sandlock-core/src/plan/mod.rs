@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Problem, Result};
 use crate::host::Host;
-use crate::policy::{Mode, Policy, Protection, Selector};
+use crate::policy::{Policy, Protection, ProtectionMode, Selector};
 use filter::FilterPlan;
 use landlock::LandlockPlan;
 
@@ -121,7 +121,7 @@ fn require_basics(host: &Host) -> Result<()> {
 fn require_child_lists(policy: &Policy, host: &Host) -> Result<()> {
     let protection = Protection::SignalScope;
     let is_scoped =
-        policy.mode(protection) != Mode::Off && host.landlock_abi >= protection.needs().0;
+        policy.mode(protection) != ProtectionMode::Off && host.landlock_abi >= protection.needs().0;
     if is_scoped || host.child_lists {
         return Ok(());
     }
@@ -153,7 +153,7 @@ fn contradictions(policy: &Policy) -> Vec<Problem> {
             problems.push(Problem::new("syscalls.deny", message));
         }
     }
-    if policy.mode(Protection::NetTcp) == Mode::Off && landlock::names_ports(policy) {
+    if policy.mode(Protection::NetTcp) == ProtectionMode::Off && landlock::names_ports(policy) {
         let message = "cannot be off while net.allow names ports: nothing else holds them";
         problems.push(Problem::new("protections.net_tcp", message));
     }

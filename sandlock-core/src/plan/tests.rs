@@ -6,7 +6,7 @@ mod snapshots;
 mod syscalls;
 
 use super::*;
-use crate::policy::{Mode, PolicyBuilder, Protection};
+use crate::policy::{PolicyBuilder, Protection, ProtectionMode};
 use crate::syscall::Arch;
 
 /// A host of `arch` with Landlock ABI `level`.
@@ -31,5 +31,5 @@ fn error(policy: PolicyBuilder) -> Error {
 /// A policy that any Landlock will do for.
 fn if_available() -> PolicyBuilder {
     let all = Protection::ALL.into_iter();
-    all.fold(Policy::builder(), |builder, one| builder.protection(one, Mode::IfAvailable))
+    all.fold(Policy::builder(), |builder, one| builder.protection(one, ProtectionMode::IfAvailable))
 }

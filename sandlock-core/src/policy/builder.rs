@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
-use super::value::protection::{Mode, Protection};
+use super::value::protection::{Protection, ProtectionMode};
 use super::{EnvName, Policy, Problems};
 use crate::error::{Error, Problem, Result};
 
@@ -137,7 +137,7 @@ impl PolicyBuilder {
     }
 
     /// Sets what to do where the kernel lacks `protection`.
-    pub fn protection(self, protection: Protection, mode: Mode) -> Self {
+    pub fn protection(self, protection: Protection, mode: ProtectionMode) -> Self {
         self.set("protections", format!("{protection}={mode}"))
     }
 
@@ -179,7 +179,10 @@ mod tests {
             ("deny_syscalls", Policy::builder().deny_syscalls(["@file-metadata"])),
             ("allow_syscalls", Policy::builder().allow_syscalls(["ptrace"])),
             ("only_syscalls", Policy::builder().only_syscalls(["@processes"])),
-            ("protection", Policy::builder().protection(Protection::FsIoctlDev, Mode::Off)),
+            (
+                "protection",
+                Policy::builder().protection(Protection::FsIoctlDev, ProtectionMode::Off),
+            ),
         ];
         for setting in SETTINGS {
             if let Some((_, builder)) = typed.iter().find(|(verb, _)| *verb == setting.builder) {

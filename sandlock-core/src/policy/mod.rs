@@ -14,7 +14,7 @@ pub use settings::{SETTINGS, Setting, Shape};
 pub use value::capability::Capability;
 pub use value::env::EnvName;
 pub use value::net_rule::{NetRule, Ports};
-pub use value::protection::{Mode, Protection};
+pub use value::protection::{Protection, ProtectionMode};
 pub use value::selector::Selector;
 pub use value::size::ByteSize;
 pub use value::timeout::Timeout;
@@ -58,7 +58,7 @@ pub struct Policy {
     /// System calls refused beyond the base deny list, or lifted from it.
     pub syscalls: Syscalls,
     /// What to do about protections that this kernel lacks; strict where nothing is said.
-    pub protections: BTreeMap<Protection, Mode>,
+    pub protections: BTreeMap<Protection, ProtectionMode>,
 }
 
 /// Section `fs`: grants of paths.
@@ -266,7 +266,7 @@ impl Policy {
     }
 
     /// The mode of `protection`: what the policy says, or strict.
-    pub fn mode(&self, protection: Protection) -> Mode {
+    pub fn mode(&self, protection: Protection) -> ProtectionMode {
         self.protections.get(&protection).copied().unwrap_or_default()
     }
 }

@@ -323,7 +323,7 @@ pub static SETTINGS: &[Setting] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{Mode, Protection};
+    use crate::policy::{Protection, ProtectionMode};
     use std::collections::BTreeSet;
 
     /// The paths of every leaf that a policy with all examples set serializes to.
@@ -390,7 +390,7 @@ mod tests {
         for protection in Protection::ALL {
             assert!(doc("protections").contains(protection.name()), "{protection}");
         }
-        for mode in Mode::ALL {
+        for mode in ProtectionMode::ALL {
             assert!(doc("protections").contains(&format!("`{mode}`")), "{mode}");
         }
         for variable in crate::plan::Environment::KEPT {

@@ -1,6 +1,7 @@
 //! System calls by number and name, and what is known about each.
 
 mod arch;
+mod constants;
 mod groups;
 
 pub use arch::Arch;
@@ -84,6 +85,50 @@ impl Syscall {
     /// The name, as in the manual page.
     pub fn name(self) -> &'static str {
         Arch::NATIVE.name_of(self.0).unwrap_or("?")
+    }
+}
+
+/// Defines a constant of `Syscall` for each name.
+macro_rules! named {
+    ($($(#[$attribute:meta])* $constant:ident = $name:ident;)*) => {
+        impl $crate::syscall::Syscall {
+            $(
+                #[doc = concat!("`", stringify!($name), "`, see its manual page in section 2.")]
+                $(#[$attribute])*
+                pub const $constant: Self = Self(syscalls::Sysno::$name as u32);
+            )*
+        }
+    };
+}
+
+use named;
+
+macro_rules! from_numbers {
+    ($($number:ty),*) => {
+        $(impl TryFrom<$number> for Syscall {
+            type Error = SyscallError;
+
+            fn try_from(number: $number) -> Result<Syscall, SyscallError> {
+                Syscall::checked(i64::from(number))
+            }
+        })*
+    };
+}
+
+from_numbers!(i32, u32, i64);
+
+impl TryFrom<&str> for Syscall {
+    type Error = SyscallError;
+
+    fn try_from(name: &str) -> Result<Syscall, SyscallError> {
+        Syscall::from_name(name)
+    }
+}
+
+/// For generic code: a [`Syscall`] is one without fail.
+impl From<std::convert::Infallible> for SyscallError {
+    fn from(never: std::convert::Infallible) -> SyscallError {
+        match never {}
     }
 }
 

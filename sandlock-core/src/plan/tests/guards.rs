@@ -29,10 +29,10 @@ fn every_mode_of_every_protection_changes_the_plan_or_says_why_not() {
     let default = describe(&Policy::default());
     for protection in Protection::ALL {
         let with = |mode| Policy::builder().protection(protection, mode).build().unwrap();
-        assert_ne!(describe(&with(Mode::Off)), default, "{protection}");
+        assert_ne!(describe(&with(ProtectionMode::Off)), default, "{protection}");
         // What is available is used, as strictly as by default.
-        assert_eq!(describe(&with(Mode::IfAvailable)), default, "{protection}");
-        assert_eq!(describe(&with(Mode::Strict)), default, "{protection}");
+        assert_eq!(describe(&with(ProtectionMode::IfAvailable)), default, "{protection}");
+        assert_eq!(describe(&with(ProtectionMode::Strict)), default, "{protection}");
     }
 }
 
@@ -196,7 +196,9 @@ fn contradictions_are_problems_of_their_setting() {
         (Policy::builder().allow_syscalls(["@sockets"]), "syscalls.allow", "net.*"),
         (Policy::builder().allow_syscalls(["listen"]), "syscalls.allow", "listen"),
         (
-            Policy::builder().net_allow("tcp://:443").protection(Protection::NetTcp, Mode::Off),
+            Policy::builder()
+                .net_allow("tcp://:443")
+                .protection(Protection::NetTcp, ProtectionMode::Off),
             "protections.net_tcp",
             "names ports",
         ),

@@ -106,7 +106,7 @@ fn a_strict_policy_names_everything_that_the_kernel_lacks() {
 #[test]
 fn one_strict_protection_among_available_ones_is_the_only_problem() {
     for (protection, since, _) in SINCE {
-        let policy = if_available().protection(protection, Mode::Strict).build().unwrap();
+        let policy = if_available().protection(protection, ProtectionMode::Strict).build().unwrap();
         let error = Plan::new(&policy, &Host::fake(since - 1)).unwrap_err();
         assert_eq!(error.setting(), Some(format!("protections.{protection}").as_str()));
         assert_eq!(error.problems().len(), 1, "{error}");
@@ -125,14 +125,14 @@ fn a_protection_that_is_off_is_not_handled_and_counts_as_weakened() {
         (Protection::SignalScope, 0, 0, SIGNAL),
         (Protection::AbstractUnixScope, 0, 0, ABSTRACT),
     ] {
-        let policy = || Policy::builder().protection(protection, Mode::Off);
+        let policy = || Policy::builder().protection(protection, ProtectionMode::Off);
         let without = plan(policy());
         let left = (all.0 & !fs, all.1 & !net, all.2 & !scoped);
         assert_eq!(handled(&without.landlock), left, "{protection}");
         assert_eq!(without.enforcement.weakened, [format!("protections.{protection}: off")]);
         assert!(!without.enforcement.enforced.contains(&protection.name().to_owned()));
         // What is off is not missed on a kernel that lacks it.
-        let old = plan_at(1, if_available().protection(protection, Mode::Off));
+        let old = plan_at(1, if_available().protection(protection, ProtectionMode::Off));
         assert_eq!(old.enforcement.weakened, [format!("protections.{protection}: off")]);
         assert_eq!(old.enforcement.degraded.len(), 5);
     }
@@ -150,7 +150,8 @@ fn grants_stay_within_what_is_handled_and_never_make_devices() {
         assert_eq!(read, AccessFs::Execute | AccessFs::ReadFile | AccessFs::ReadDir);
         assert!(write.contains(read));
     }
-    let without = plan(Policy::builder().protection(Protection::FsTruncate, Mode::Off)).landlock;
+    let without =
+        plan(Policy::builder().protection(Protection::FsTruncate, ProtectionMode::Off)).landlock;
     assert!(!without.rights(GrantKind::Write).contains(AccessFs::Truncate));
 }
 
@@ -193,7 +194,7 @@ fn ports_that_this_kernel_cannot_hold_are_told() {
 
 #[test]
 fn tcp_that_the_policy_leaves_open_is_not_missed_on_an_old_kernel() {
-    let strict = if_available().protection(Protection::NetTcp, Mode::Strict);
+    let strict = if_available().protection(Protection::NetTcp, ProtectionMode::Strict);
     assert!(Plan::new(&strict.clone().build().unwrap(), &Host::fake(3)).is_err());
     let open = strict.net_allow("*").build().unwrap();
     let plan = Plan::new(&open, &Host::fake(3)).unwrap();
@@ -208,7 +209,7 @@ fn child_lists_are_needed_where_signals_cannot_be_scoped() {
         host.child_lists = false;
         Plan::new(&policy.build().unwrap(), &host)
     };
-    let unscoped = || Policy::builder().protection(Protection::SignalScope, Mode::Off);
+    let unscoped = || Policy::builder().protection(Protection::SignalScope, ProtectionMode::Off);
     assert!(plan(7, Policy::builder()).is_ok());
     for (level, policy) in [(7, unscoped()), (5, if_available())] {
         let error = plan(level, policy).unwrap_err();

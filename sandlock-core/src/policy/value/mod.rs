@@ -62,7 +62,7 @@ from_str!(
     capability::Capability,
     env::EnvName,
     net_rule::NetRule,
-    protection::Mode,
+    protection::ProtectionMode,
     protection::Protection,
     selector::Selector,
     size::ByteSize,

@@ -58,7 +58,7 @@ listed! {
     /// What to do about a protection.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     #[non_exhaustive]
-    pub enum Mode {
+    pub enum ProtectionMode {
         /// A kernel that lacks it is an error.
         #[default]
         Strict,
@@ -69,13 +69,13 @@ listed! {
     }
 }
 
-impl Mode {
+impl ProtectionMode {
     /// The name in settings.
     pub fn name(self) -> &'static str {
         match self {
-            Mode::Strict => "strict",
-            Mode::IfAvailable => "if-available",
-            Mode::Off => "off",
+            ProtectionMode::Strict => "strict",
+            ProtectionMode::IfAvailable => "if-available",
+            ProtectionMode::Off => "off",
         }
     }
 }
@@ -111,4 +111,4 @@ macro_rules! named_value {
 }
 
 named_value!(Protection, "a protection");
-named_value!(Mode, "strict, if-available or off");
+named_value!(ProtectionMode, "strict, if-available or off");
