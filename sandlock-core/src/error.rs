@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::handler::HandlerError;
 use crate::listed::listed;
 use crate::step::Step;
 use crate::text::describe_errno;
@@ -32,6 +33,10 @@ listed! {
         Spawn = 6,
         /// A system call of the library itself failed.
         Io = 7,
+        /// A handler failed, and the tree was killed; [`Error::handler_error`] says which one.
+        Handler = 8,
+        /// A handler cannot be registered for that call, or with these options.
+        Registration = 9,
     }
 }
 
@@ -77,6 +82,7 @@ struct Details {
     step: Option<Step>,
     errno: Option<i32>,
     hint: Option<String>,
+    handler: Option<HandlerError>,
 }
 
 impl Error {
@@ -88,6 +94,7 @@ impl Error {
             step: None,
             errno: None,
             hint: None,
+            handler: None,
         }))
     }
 
@@ -112,6 +119,19 @@ impl Error {
     pub(crate) fn step_failed(step: Step, errno: i32) -> Self {
         let message = format!("cannot {step}: {}", describe_errno(errno));
         Error::new(ErrorKind::Spawn, message).with_step(step).with_errno(errno)
+    }
+
+    /// A handler that failed.
+    pub(crate) fn handler(failure: HandlerError) -> Self {
+        let mut error = Error::new(ErrorKind::Handler, failure.to_string());
+        error.0.handler = Some(failure);
+        error
+    }
+
+    /// A handler that cannot be registered for `call`.
+    pub(crate) fn registration(call: impl fmt::Display, reason: impl fmt::Display) -> Self {
+        let message = format!("no handler can be registered for {call}: {reason}");
+        Error::new(ErrorKind::Registration, message)
     }
 
     pub(crate) fn with_errno(mut self, errno: i32) -> Self {
@@ -155,6 +175,11 @@ impl Error {
         &self.0.problems
     }
 
+    /// The handler that failed, for [`ErrorKind::Handler`].
+    pub fn handler_error(&self) -> Option<&HandlerError> {
+        self.0.handler.as_ref()
+    }
+
     /// A way out, where one is known.
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
@@ -192,7 +217,7 @@ mod tests {
     #[test]
     fn numbers_of_the_kinds_are_permanent() {
         let numbers: Vec<i32> = ErrorKind::ALL.iter().map(|kind| kind.code()).collect();
-        assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
     }
 
     #[test]

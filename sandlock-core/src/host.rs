@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use serde::Serialize;
 
-pub use crate::sys::seccomp::Notifications;
+pub use crate::sys::probe::Notifications;
 
 use crate::sys;
 use crate::syscall::Arch;
@@ -79,6 +79,7 @@ impl Host {
                 wait_killable_recv: true,
                 sync_wake_up: true,
                 addfd_send: true,
+                receive_ends: true,
             }),
         }
     }
@@ -93,8 +94,7 @@ impl Host {
     /// in a thread that then ends, because only a filter with a listener tells.
     pub fn notifications(&self) -> Notifications {
         static RUNNING: OnceLock<Notifications> = OnceLock::new();
-        self.notifications
-            .unwrap_or_else(|| *RUNNING.get_or_init(sys::seccomp::probe_notifications))
+        self.notifications.unwrap_or_else(|| *RUNNING.get_or_init(sys::probe::notifications))
     }
 
     /// The Landlock ABI to plan for.

@@ -27,9 +27,11 @@
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 compile_error!("sandlock knows the system calls of x86_64 and aarch64 only");
 
+mod caps;
 mod child;
 mod confine;
 mod error;
+mod handler;
 mod host;
 mod launch;
 mod listed;
@@ -49,11 +51,15 @@ mod threads;
 
 pub use child::Child;
 pub use error::{Error, ErrorKind, Problem, Result};
+pub use handler::{
+    Handler, HandlerCtx, HandlerError, HandlerOptions, Mode, NotifAction, Observer, OnError,
+    OpenRequest, Outcome, Priority, TaskError, Verdict, When, WhenArg,
+};
 pub use host::{Host, NEWEST_LANDLOCK_ABI, Notifications};
 pub use launch::{Launch, Stdio};
 pub use members::ProcessInfo;
 pub use output::{Output, Reason, Usage};
-pub use plan::{ChildStep, Enforcement, Environment, Plan, Resource};
+pub use plan::{BuiltIn, ChildStep, Enforcement, Environment, Plan, Resource, Stage, Trap};
 pub use policy::{
     ByteSize, Capability, EnvName, Fs, Limits, Net, NetRule, Policy, PolicyBuilder, Ports, Process,
     Protection, ProtectionMode, SETTINGS, Selector, Setting, Shape, Syscalls, Timeout, UnixRule,

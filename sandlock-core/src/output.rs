@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::handler::HandlerError;
 use crate::plan::Enforcement;
 use crate::spawn::{End, RawUsage};
 use crate::supervisor::{Collector, Ended};
@@ -23,7 +24,8 @@ pub enum Reason {
     Signaled,
     /// Its time was over and the tree was killed.
     Timeout,
-    /// [`Child::kill`](crate::Child::kill) ended the tree.
+    /// [`Child::kill`](crate::Child::kill) or a handler's
+    /// [`KillSandbox`](crate::NotifAction::KillSandbox) ended the tree.
     Killed,
 }
 
@@ -80,6 +82,8 @@ struct Parts {
     collected: [(Vec<u8>, u64); 2],
     usage: Usage,
     enforcement: Enforcement,
+    handler_errors: Vec<HandlerError>,
+    handler_errors_dropped: u64,
 }
 
 impl Output {
@@ -89,7 +93,8 @@ impl Output {
         wall: Duration,
         enforcement: Enforcement,
     ) -> Output {
-        let Ended { end: End { status, timed_out, usage }, streams } = ended;
+        let Ended { end: End { status, timed_out, usage }, streams, findings } = ended;
+        let killed = killed || findings.killed;
         // A program that had ended by itself just then was neither late nor killed.
         let by_kill = libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGKILL;
         let reason = match libc::WIFEXITED(status) {
@@ -106,6 +111,8 @@ impl Output {
             collected,
             usage: Usage::new(wall, usage),
             enforcement,
+            handler_errors: findings.errors,
+            handler_errors_dropped: findings.dropped,
         }))
     }
 
@@ -158,6 +165,17 @@ impl Output {
     /// What the tree used.
     pub fn usage(&self) -> Usage {
         self.0.usage
+    }
+
+    /// Failures of handlers and observers that did not end the run, the first hundred: see
+    /// [`OnError::Deny`](crate::OnError::Deny). A handler that missed its deadline is among them.
+    pub fn handler_errors(&self) -> &[HandlerError] {
+        &self.0.handler_errors
+    }
+
+    /// How many more there were.
+    pub fn handler_errors_dropped(&self) -> u64 {
+        self.0.handler_errors_dropped
     }
 
     /// What was enforced, degraded and weakened.

@@ -6,14 +6,16 @@ use std::time::Instant;
 use crate::child::{Child, Shared};
 use crate::confine::Prepared;
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::Host;
+use crate::handler::{Handler, HandlerOptions, Handlers, Observer, Registration};
+use crate::host::{Host, Notifications};
 use crate::launch::{Kind, Launch};
 use crate::output::Output;
-use crate::plan::Plan;
+use crate::plan::{Enforcement, Plan};
 use crate::policy::Policy;
 use crate::spawn::{Command, Directory, NamedBy, Session, Start, Surroundings};
 use crate::step::Step;
 use crate::supervisor::{Foreground, Streams, Supervisor};
+use crate::syscall::{Syscall, SyscallError};
 use crate::threads::{locked, start_deaf};
 
 /// A policy, checked against this kernel and made ready: ruleset and filter are built once and
@@ -36,6 +38,7 @@ use crate::threads::{locked, start_deaf};
 #[derive(Clone, Debug)]
 pub struct Sandbox {
     prepared: Arc<Prepared>,
+    handlers: Handlers,
 }
 
 impl Sandbox {
@@ -47,7 +50,101 @@ impl Sandbox {
     /// [`ErrorKind::Unsupported`]: this kernel lacks a protection that the policy demands.
     pub fn new(policy: Policy) -> Result<Sandbox> {
         let plan = Plan::new(&policy, Host::current())?;
-        Ok(Sandbox { prepared: Arc::new(Prepared::new(plan)?) })
+        let handlers = Handlers::new(&plan, notifications)?;
+        Ok(Sandbox { prepared: Arc::new(Prepared::new(plan)?), handlers })
+    }
+
+    /// Asks `handler` about a call: a number, a name or a [`Syscall`]. Handlers are asked in the
+    /// order in which they were added, behind the built-ins; the first answer that is not
+    /// [`Continue`](crate::NotifAction::Continue) wins.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Registration`], which names the call and the reason: there is no such call, the
+    /// policy refuses it, so that nobody would be asked, or it must not be trapped.
+    /// [`ErrorKind::Unsupported`] where this kernel asks nobody.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sandlock::{HandlerCtx, NotifAction, Policy, Sandbox};
+    ///
+    /// let policy = Policy::builder().fs_read("/usr").fs_read_if_exists("/lib").fs_read_if_exists("/lib64").build()?;
+    /// let sandbox = Sandbox::new(policy)?
+    ///     .add_handler("getppid", |_: &HandlerCtx<'_>| NotifAction::ReturnValue(1))?;
+    /// assert!(sandbox.clone().add_handler("mount", |_: &HandlerCtx<'_>| NotifAction::Continue).is_err());
+    /// # Ok::<(), sandlock::Error>(())
+    /// ```
+    pub fn add_handler<S>(self, syscall: S, handler: impl Handler) -> Result<Sandbox>
+    where
+        S: TryInto<Syscall, Error: Into<SyscallError>>,
+    {
+        self.add_handler_with(syscall, handler, HandlerOptions::new())
+    }
+
+    /// As [`add_handler`](Sandbox::add_handler), with a place in the order, conditions, a pool of
+    /// threads, or another meaning of failure.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_handler`](Sandbox::add_handler); [`ErrorKind::Registration`] also for options that
+    /// mean nothing.
+    pub fn add_handler_with<S>(
+        self,
+        syscall: S,
+        handler: impl Handler,
+        options: HandlerOptions,
+    ) -> Result<Sandbox>
+    where
+        S: TryInto<Syscall, Error: Into<SyscallError>>,
+    {
+        let syscall = known(syscall)?;
+        self.register(Registration::handler(syscall, handler, options))
+    }
+
+    /// Shows `observer` every such call that the supervisor is asked about, before anybody decides,
+    /// and what was decided.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_handler`](Sandbox::add_handler).
+    pub fn add_observer<S>(self, syscall: S, observer: impl Observer) -> Result<Sandbox>
+    where
+        S: TryInto<Syscall, Error: Into<SyscallError>>,
+    {
+        self.add_observer_with(syscall, observer, HandlerOptions::new())
+    }
+
+    /// As [`add_observer`](Sandbox::add_observer), with a name or conditions.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_handler_with`](Sandbox::add_handler_with); an observer has no place in the order, no
+    /// pool, and its failures no other meaning.
+    pub fn add_observer_with<S>(
+        self,
+        syscall: S,
+        observer: impl Observer,
+        options: HandlerOptions,
+    ) -> Result<Sandbox>
+    where
+        S: TryInto<Syscall, Error: Into<SyscallError>>,
+    {
+        let syscall = known(syscall)?;
+        self.register(Registration::observer(syscall, observer, options))
+    }
+
+    fn register(self, registration: Registration) -> Result<Sandbox> {
+        let handlers = self.handlers.with(self.plan(), registration, notifications())?;
+        Ok(Sandbox { handlers, ..self })
+    }
+
+    /// What is enforced, degraded and weakened, with what handlers add to it.
+    pub(crate) fn enforcement(&self) -> Enforcement {
+        let mut enforcement = self.plan().enforcement.clone();
+        let supervised = self.handlers.supervised();
+        enforcement.degraded.extend(supervised.into_iter().flat_map(|one| one.degraded()));
+        enforcement
     }
 
     /// What is done to confine a program.
@@ -77,7 +174,7 @@ impl Sandbox {
             // The calling thread owns the keeper: nobody else has to wait for the tree, and the
             // keeper ends it when this thread ends.
             let ended = self.begin(&launch, command, None)?.until_ended()?;
-            Ok(Output::new(ended, false, begun.elapsed(), self.plan().enforcement.clone()))
+            Ok(Output::new(ended, false, begun.elapsed(), self.enforcement()))
         })
     }
 
@@ -225,10 +322,26 @@ impl Sandbox {
             bell: child.is_some() || foreground.is_some(),
             timeout: launch.timeout.or(self.plan().timeout),
         };
-        let start = Start::new(Arc::clone(&self.prepared), command, surroundings)?;
+        let supervised = self.handlers.supervised().cloned();
+        let trap = supervised.as_ref().map(|supervised| Arc::clone(&supervised.filter));
+        let start = Start::new(Arc::clone(&self.prepared), trap, command, surroundings)?;
         let paused = child.map(|child| Arc::clone(&child.paused)).unwrap_or_default();
-        Supervisor::begin(start, streams, foreground, paused)
+        Supervisor::begin(start, supervised, streams, foreground, paused)
     }
+}
+
+fn notifications() -> Notifications {
+    Host::current().notifications()
+}
+
+fn known<S>(syscall: S) -> Result<Syscall>
+where
+    S: TryInto<Syscall, Error: Into<SyscallError>>,
+{
+    syscall.try_into().map_err(|error| {
+        let error: SyscallError = error.into();
+        Error::new(ErrorKind::Registration, error.to_string())
+    })
 }
 
 /// Whether a program could not be executed because nothing lets it.

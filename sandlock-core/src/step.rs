@@ -42,6 +42,8 @@ listed! {
         Foreground = 15,
         /// Bounding whom the keeper can signal to its own tree.
         KeeperScope = 16,
+        /// Installing the filter that asks the supervisor.
+        Listener = 17,
     }
 }
 
@@ -70,6 +72,7 @@ impl fmt::Display for Step {
             Step::Filter => "install the seccomp filter",
             Step::Execute => "execute the program",
             Step::Foreground => "take the terminal's foreground",
+            Step::Listener => "install the filter that asks the supervisor",
             Step::KeeperScope => "bound the keeper's signals to the tree",
         })
     }

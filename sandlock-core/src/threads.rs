@@ -19,8 +19,16 @@ const STACK: usize = 256 << 10;
 ///
 /// [`ErrorKind::Io`](crate::ErrorKind::Io) when there is no room for another thread.
 pub(crate) fn start_deaf<T>(start: impl FnOnce(Builder) -> std::io::Result<T>) -> Result<T> {
+    start_deaf_with_stack(STACK, start)
+}
+
+/// As [`start_deaf`], with a stack of so many bytes: for threads that run the host's code.
+pub(crate) fn start_deaf_with_stack<T>(
+    stack: usize,
+    start: impl FnOnce(Builder) -> std::io::Result<T>,
+) -> Result<T> {
     let _deaf = Mask::change(SigmaskHow::SIG_SETMASK, SigSet::all())?;
-    let thread = start(Builder::new().name("sandlock".to_owned()).stack_size(STACK));
+    let thread = start(Builder::new().name("sandlock".to_owned()).stack_size(stack));
     thread.map_err(|error| Error::io("clone(thread)", errno_of(&error)))
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod filter;
 pub(crate) mod ruleset;
+pub(crate) mod trap;
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 
 use super::filter::{FilterPlan, Verdict};
 use super::landlock::{GrantKind, LandlockPlan};
-use super::{ChildStep, Enforcement, Environment, Plan, Resource};
+use super::{ChildStep, Enforcement, Environment, Plan, Resource, Trap};
 use crate::syscall::{Class, GROUPS, Group, group_of};
 use crate::text::one_line;
 
@@ -19,6 +19,9 @@ impl Plan {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.landlock, self.filter)?;
+        for trap in &self.traps {
+            self.describe_trap(trap, f)?;
+        }
         writeln!(f, "start")?;
         for step in &self.steps {
             writeln!(f, "  {step}")?;
@@ -28,6 +31,14 @@ impl fmt::Display for Plan {
             writeln!(f, "  kill after {timeout:?}")?;
         }
         write!(f, "{}", self.enforcement)
+    }
+}
+
+impl Plan {
+    fn describe_trap(&self, trap: &Trap, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.filter.arch.name_of(trap.number).unwrap_or("?");
+        let cases: Vec<String> = trap.cases.iter().map(ToString::to_string).collect();
+        writeln!(f, "ask {} about {name} when {}", trap.built_in.name(), cases.join(" | "))
     }
 }
 

@@ -7,12 +7,14 @@ pub mod filter;
 mod judge;
 pub mod landlock;
 mod steps;
+mod traps;
 
 pub use enforcement::Enforcement;
 pub(crate) use environment::Variable;
 
 pub use environment::Environment;
 pub use steps::{ChildStep, Resource};
+pub use traps::{BuiltIn, Stage, Trap};
 
 use std::path::Path;
 use std::time::Duration;
@@ -43,6 +45,8 @@ pub struct Plan {
     pub landlock: LandlockPlan,
     /// What the seccomp filter will refuse.
     pub filter: FilterPlan,
+    /// What the supervisor is asked about, beside what handlers are registered for.
+    pub traps: Vec<Trap>,
     /// What the child does to itself before it executes the program, in this order.
     pub steps: Vec<ChildStep>,
     /// The variables the program gets.
@@ -70,10 +74,13 @@ impl Plan {
         }
         let mut enforcement = Enforcement::new(host);
         let landlock = LandlockPlan::new(policy, host, &mut enforcement)?;
-        let filter = FilterPlan::new(policy, host.arch, &mut enforcement);
+        let judges_signals = traps::judges_signals(policy, &landlock);
+        let traps = traps::traps(policy, host.arch, &landlock);
+        let filter = FilterPlan::new(policy, host.arch, judges_signals, &mut enforcement);
         Ok(Plan {
             landlock,
             filter,
+            traps,
             steps: steps::steps(policy, &mut enforcement),
             environment: Environment::new(policy),
             timeout: policy.limits.timeout.map(|timeout| timeout.duration()),

@@ -116,6 +116,11 @@ impl PolicyBuilder {
         self.set("process.core_dumps", on.to_string())
     }
 
+    /// Sets `process.manage_tasks`.
+    pub fn manage_tasks(self, on: bool) -> Self {
+        self.set("process.manage_tasks", on.to_string())
+    }
+
     /// Appends to `syscalls.deny`: names and @groups.
     pub fn deny_syscalls(self, names: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
         names.into_iter().fold(self, |builder, name| builder.set("syscalls.deny", name))
@@ -176,6 +181,7 @@ mod tests {
             ("env", Policy::builder().env("LANG", "C")),
             ("clean_env", Policy::builder().clean_env(true)),
             ("core_dumps", Policy::builder().core_dumps(true)),
+            ("manage_tasks", Policy::builder().manage_tasks(true)),
             ("deny_syscalls", Policy::builder().deny_syscalls(["@file-metadata"])),
             ("allow_syscalls", Policy::builder().allow_syscalls(["ptrace"])),
             ("only_syscalls", Policy::builder().only_syscalls(["@processes"])),

@@ -116,6 +116,8 @@ pub struct Process {
     pub keep_capabilities: Vec<Capability>,
     /// `process.core_dumps`
     pub core_dumps: bool,
+    /// `process.manage_tasks`
+    pub manage_tasks: bool,
 }
 
 /// Section `syscalls`.

@@ -260,6 +260,21 @@ pub static SETTINGS: &[Setting] = &[
         read: |policy, path, input| switch(&mut policy.process.core_dumps, path, input),
     },
     Setting {
+        path: "process.manage_tasks",
+        builder: "manage_tasks",
+        python: "manage_tasks",
+        flag: "manage-tasks",
+        short: None,
+        shape: Shape::Switch,
+        value: "",
+        doc: "Set limits, priorities, affinity and scheduling of its own processes and threads by \
+              their ids, as renice, taskset and pthread_setaffinity_np do; otherwise a program may do \
+              that to the calling thread alone. A supervisor judges each such call.",
+        example: "true",
+        text: "true",
+        read: |policy, path, input| switch(&mut policy.process.manage_tasks, path, input),
+    },
+    Setting {
         path: "syscalls.deny",
         builder: "deny_syscalls",
         python: "deny_syscalls",

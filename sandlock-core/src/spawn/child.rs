@@ -25,6 +25,7 @@ pub(crate) enum Action {
     NoNewPrivileges,
     Landlock { ruleset: i32 },
     DropCapabilities { keep: u64 },
+    Listener { program: *const [sock_filter], flags: u64 },
     Descriptors { stdio: [Option<i32>; 3] },
     Filter { program: *const [sock_filter] },
 }
@@ -51,6 +52,7 @@ pub(crate) extern "C" fn run(script: *mut c_void) -> ! {
             raw::exit(127);
         }
     }
+    report.set_set_up();
     // SAFETY: path, argv and envp were made of CStrings that outlive the keeper.
     let errno = unsafe { raw::execve(script.path, script.argv, script.envp) };
     report.fail(Step::Execute, errno);
@@ -68,7 +70,13 @@ fn perform(action: &Action, report: &Report) -> Result<(), (Step, Errno)> {
         Action::ChangeDirectory { directory } => (Step::ChangeDirectory, raw::fchdir(directory)),
         Action::NoNewPrivileges => (Step::NoNewPrivileges, raw::set_no_new_privileges()),
         Action::Landlock { ruleset } => (Step::Landlock, landlock::restrict_self(ruleset)),
-        Action::DropCapabilities { keep } => (Step::DropCapabilities, drop_capabilities(keep)),
+        Action::DropCapabilities { keep } => (Step::DropCapabilities, capability::keep_only(keep)),
+        Action::Listener { program, flags } => {
+            // SAFETY: the program lives as long as the script.
+            let program = unsafe { &*program };
+            let listener = seccomp::install(program, flags);
+            (Step::Listener, listener.map(|fd| report.set_listener(fd as i32)))
+        }
         Action::Descriptors { stdio } => (Step::Descriptors, set_up_descriptors(stdio)),
         Action::Filter { program } => {
             // SAFETY: the program lives as long as the script.
@@ -104,38 +112,6 @@ fn reset_signals(without_handlers: bool) -> Result<(), Errno> {
         }
     }
     signal::set_mask(0).map(drop)
-}
-
-/// Nothing but `keep` survives, in any set. The bounding set matters only to callers that may
-/// change it: for everybody else no_new_privs rules out gaining anything.
-fn drop_capabilities(keep: u64) -> Result<(), Errno> {
-    const CAP_SETPCAP: u64 = 1 << 8;
-    let sets = capability::get()?;
-    if sets.effective & CAP_SETPCAP != 0 {
-        drop_from_bounding_set(keep)?;
-    }
-    let kept = sets.permitted & keep;
-    // The ambient set is part of both, and shrinks with them.
-    if sets.permitted | sets.inheritable != 0 {
-        let sets = capability::Sets { effective: kept, permitted: kept, inheritable: kept };
-        capability::set(sets)?;
-    }
-    for capability in (0..64usize).filter(|capability| kept >> capability & 1 == 1) {
-        capability::raise_ambient(capability)?;
-    }
-    Ok(())
-}
-
-fn drop_from_bounding_set(keep: u64) -> Result<(), Errno> {
-    for capability in (0..64usize).filter(|capability| keep >> capability & 1 == 0) {
-        match capability::drop_from_bounding_set(capability) {
-            Ok(()) => {}
-            // Beyond the last capability of this kernel.
-            Err(libc::EINVAL) => break,
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(())
 }
 
 /// From here on the descriptor table is the child's own, so the host's cannot be harmed.

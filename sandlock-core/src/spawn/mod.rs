@@ -14,4 +14,4 @@ pub(crate) use command::Command;
 pub(crate) use directory::{Directory, NamedBy};
 pub(crate) use report::RawUsage;
 pub(crate) use start::{Session, Source, Start, Surroundings};
-pub(crate) use tree::{End, Running, Tree};
+pub(crate) use tree::{End, Hold, Running, Tree};

@@ -1,12 +1,18 @@
 //! What owner, keeper and child tell each other, in memory that all three share.
 
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, Ordering};
+use std::time::Duration;
 
 use crate::step::Step;
-use crate::sys::raw::Errno;
+use crate::sys::raw::{self, Errno};
 
 /// Not a status that wait(2) can report.
 const NO_STATUS: i32 = i32::MIN;
+
+/// There is no listener yet.
+const NO_LISTENER: i32 = -1;
+/// Somebody has taken it.
+const TAKEN: i32 = -2;
 
 /// Mostly written by keeper and child, and read by the owner once the keeper has ended.
 pub(crate) struct Report {
@@ -24,6 +30,10 @@ pub(crate) struct Report {
     /// 1 while a child uses the host's memory. The kernel writes the 0, at its exec or end.
     shared: AtomicI32,
     executed: AtomicBool,
+    /// The listener in the host's table; the two numbers below where there is none.
+    listener: AtomicI32,
+    /// Whether the next call is the program's execution, or the program's own.
+    set_up: AtomicBool,
     /// User time, system time (microseconds), peak memory (KiB).
     usage: [AtomicI64; 3],
     /// The peak of the host's memory (KiB) when the program had left it.
@@ -52,6 +62,8 @@ impl Report {
             timed_out: AtomicBool::new(false),
             shared: AtomicI32::new(0),
             executed: AtomicBool::new(false),
+            listener: AtomicI32::new(NO_LISTENER),
+            set_up: AtomicBool::new(false),
             usage: [const { AtomicI64::new(0) }; 3],
             shared_peak: AtomicI64::new(i64::MAX),
         }
@@ -109,6 +121,32 @@ impl Report {
     /// Whether the program has been executed.
     pub(crate) fn is_executed(&self) -> bool {
         self.executed.load(Ordering::Acquire) && self.failure().is_none()
+    }
+
+    /// Set by the child, which wakes the supervisor.
+    pub(crate) fn set_listener(&self, fd: i32) {
+        self.listener.store(fd, Ordering::Release);
+        raw::wake(&self.listener);
+    }
+
+    /// Waits for a listener, at most for `patience`.
+    pub(crate) fn await_listener(&self, patience: Duration) {
+        raw::wait_while(&self.listener, NO_LISTENER, patience);
+    }
+
+    /// The listener, once.
+    pub(crate) fn take_listener(&self) -> Option<i32> {
+        let take = |fd: i32| (fd >= 0).then_some(TAKEN);
+        self.listener.fetch_update(Ordering::AcqRel, Ordering::Acquire, take).ok()
+    }
+
+    /// Set by the child right before it executes the program. Until then its calls are ours.
+    pub(crate) fn set_set_up(&self) {
+        self.set_up.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_set_up(&self) -> bool {
+        self.set_up.load(Ordering::Acquire)
     }
 
     pub(crate) fn set_keeper(&self, pid: i32) {

@@ -13,6 +13,7 @@ use super::command::Command;
 use super::directory::Directory;
 use super::report::Report;
 use crate::confine::Prepared;
+use crate::confine::trap::TrapFilter;
 use crate::error::{Error, Result};
 use crate::plan::{ChildStep, Resource};
 use crate::sys::descriptor::above_stdio;
@@ -59,9 +60,10 @@ pub(crate) struct Start {
     pub(crate) command: Command,
     pub(crate) surroundings: Surroundings,
     pub(crate) script: Box<Script>,
-    pub(crate) report: Box<Report>,
+    pub(crate) report: Arc<Report>,
     /// Rung by the keeper when the program has been executed, and when it stops.
     pub(crate) bell: Option<OwnedFd>,
+    _trap: Option<Arc<TrapFilter>>,
     _argv: Vec<*const std::ffi::c_char>,
     _envp: Vec<*const std::ffi::c_char>,
 }
@@ -74,12 +76,14 @@ impl Start {
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) when this process has no descriptors left.
     pub(crate) fn new(
         prepared: Arc<Prepared>,
+        trap: Option<Arc<TrapFilter>>,
         command: Command,
         surroundings: Surroundings,
     ) -> Result<Start> {
-        let actions = actions(&prepared, &surroundings, command.directory.as_ref())?;
+        let directory = command.directory.as_ref();
+        let actions = actions(&prepared, trap.as_deref(), &surroundings, directory)?;
         let bell = surroundings.bell.then(bell);
-        let report = Box::new(Report::new());
+        let report = Arc::new(Report::new());
         let argv = pointers(&command.argv);
         let envp = pointers(&command.envp);
         let script = Box::new(Script {
@@ -96,6 +100,7 @@ impl Start {
             script,
             report,
             bell: bell.transpose()?,
+            _trap: trap,
             _argv: argv,
             _envp: envp,
         })
@@ -105,10 +110,11 @@ impl Start {
 /// The plan's steps, with what they need here.
 fn actions(
     prepared: &Prepared,
+    trap: Option<&TrapFilter>,
     surroundings: &Surroundings,
     directory: Option<&Directory>,
 ) -> Result<Vec<Action>> {
-    let mut actions = Vec::with_capacity(prepared.plan.steps.len() + 1);
+    let mut actions = Vec::with_capacity(prepared.plan.steps.len() + 2);
     for step in &prepared.plan.steps {
         let action = match step {
             ChildStep::DieWithKeeper => Action::DieWithKeeper,
@@ -135,6 +141,11 @@ fn actions(
                 keep: kept.iter().fold(0, |mask, capability| mask | 1 << capability.number()),
             },
             ChildStep::Descriptors => {
+                // While the table is still the host's, where the listener is to be.
+                actions.extend(trap.map(|trap| Action::Listener {
+                    program: &raw const *trap.program,
+                    flags: trap.flags,
+                }));
                 Action::Descriptors { stdio: numbers(prepared, &surroundings.stdio)? }
             }
             ChildStep::Filter => Action::Filter { program: &raw const *prepared.filter },

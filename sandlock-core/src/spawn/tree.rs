@@ -4,8 +4,11 @@
 
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 
 use super::diagnose;
@@ -15,19 +18,29 @@ use super::start::{Session, Source, Start};
 use crate::error::{Error, ErrorKind, Result};
 use crate::step::Step;
 use crate::sys::clone::{Slots, clone, clone_without_handlers};
+use crate::sys::listener::Listener;
 use crate::sys::raw::Errno as RawErrno;
 use crate::sys::stack::StackPair;
 use crate::sys::{pidfd, signal};
 
 /// A running keeper. Dropping it ends and reaps the tree.
 ///
-/// It must stay in the thread that started it: the keeper ends the tree when that thread ends.
+/// The keeper also ends the tree when the thread ends that started it, whoever has this then.
 pub(crate) struct Tree {
     keeper: OwnedFd,
     ended: bool,
     used: ManuallyDrop<Used>,
-    /// Not to be sent to another thread.
-    _owner: std::marker::PhantomData<*const ()>,
+}
+
+// SAFETY: the pointers in it lead to what it owns itself, which does not move with it.
+unsafe impl Send for Tree {}
+// SAFETY: as above.
+unsafe impl Send for Start {}
+
+/// A second hold on a tree, for who answers its calls.
+pub(crate) struct Hold {
+    keeper: OwnedFd,
+    report: Arc<Report>,
 }
 
 /// What keeper and child use until they have ended.
@@ -74,12 +87,26 @@ impl Tree {
             keeper,
             ended: false,
             used: ManuallyDrop::new(Used { start, _orders: orders, stacks }),
-            _owner: std::marker::PhantomData,
         })
     }
 
     fn report(&self) -> &Report {
         &self.used.start.report
+    }
+
+    /// A second hold on the tree.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] when this process has no descriptors left.
+    pub(crate) fn hold(&self) -> Result<Hold> {
+        Ok(Hold { keeper: self.clone_keeper()?, report: Arc::clone(&self.used.start.report) })
+    }
+
+    fn clone_keeper(&self) -> Result<OwnedFd> {
+        self.keeper.try_clone().map_err(|error| {
+            Error::io("fcntl(keeper, F_DUPFD_CLOEXEC)", crate::text::errno_of(&error))
+        })
     }
 
     /// Becomes readable when the whole tree has ended.
@@ -116,9 +143,7 @@ impl Tree {
         // SAFETY: the kernel has put this descriptor into our table, for us alone.
         let program_fd = unsafe { OwnedFd::from_raw_fd(fd) };
         let Some(program) = self.report().program() else { return Ok(None) };
-        let keeper_fd = self.keeper.try_clone().map_err(|error| {
-            Error::io("fcntl(keeper, F_DUPFD_CLOEXEC)", crate::text::errno_of(&error))
-        })?;
+        let keeper_fd = self.clone_keeper()?;
         Ok(Some(Running { program, program_fd, keeper: self.report().keeper(), keeper_fd }))
     }
 
@@ -178,7 +203,8 @@ impl Drop for Tree {
             end(&self.keeper).ok();
             self.reap();
         }
-        if let Some(fd) = self.report().take_program_fd() {
+        let report = self.report();
+        for fd in [report.take_program_fd(), report.take_listener()].into_iter().flatten() {
             // SAFETY: the kernel has put this descriptor into our table, and nobody took it.
             drop(unsafe { OwnedFd::from_raw_fd(fd) });
         }
@@ -188,6 +214,57 @@ impl Drop for Tree {
             let used = unsafe { ManuallyDrop::take(&mut self.used) };
             used.stacks.give_back();
         }
+    }
+}
+
+/// How long to wait before looking whether there is a keeper that could bring a listener.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+impl Hold {
+    /// Waits for the listener of the tree's calls, once; `None` if its start failed before.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unsupported`] where this kernel's notifications do not fit; [`ErrorKind::Io`].
+    pub(crate) fn await_listener(&self, tells_end: bool) -> Result<Option<Listener>> {
+        loop {
+            self.report.await_listener(LOOK_AGAIN);
+            // In this order: what has been set is not missed.
+            let has_ended = self.has_ended()?;
+            if let Some(fd) = self.report.take_listener() {
+                // SAFETY: the kernel has put this descriptor into our table, for us alone.
+                let listener = unsafe { Listener::own(fd, tells_end) };
+                return listener.map(Some).map_err(|errno| {
+                    let message = "this kernel's notifications do not fit into our structures";
+                    Error::new(ErrorKind::Unsupported, message).with_errno(errno)
+                });
+            }
+            if has_ended {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Whether nothing of the tree is left.
+    fn has_ended(&self) -> Result<bool> {
+        let mut fds = [PollFd::new(self.keeper.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, PollTimeout::ZERO) {
+            Ok(_) | Err(Errno::EINTR) => Ok(fds[0].any().unwrap_or(false)),
+            Err(errno) => Err(Error::io("poll(keeper)", errno as i32)),
+        }
+    }
+
+    pub(crate) fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// Asks the keeper to end the tree.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tree::go_on`].
+    pub(crate) fn end(&self) -> Result<()> {
+        end(&self.keeper)
     }
 }
 

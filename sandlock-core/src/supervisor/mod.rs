@@ -1,10 +1,21 @@
 //! One run from its start to its end, in the thread that owns the tree: the streams are served, the
 //! terminal is handed over and taken back. The clock is the keeper's.
 
+mod answer;
+mod chain;
+mod deputy;
+mod dispatcher;
+mod journal;
+mod notifier;
+mod pool;
 mod sigpipe;
 mod streams;
 mod terminal;
 
+pub(crate) use chain::{Link, Rank, Table, Watcher};
+pub(crate) use deputy::{Directory, Opening};
+pub(crate) use dispatcher::{Call, Dispatcher};
+pub(crate) use journal::Findings;
 pub(crate) use streams::{Collector, Streams};
 pub(crate) use terminal::Foreground;
 
@@ -16,11 +27,15 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::error::{Error, Result};
+use crate::handler::Supervised;
 use crate::spawn::{End, Running, Start, Tree};
+use notifier::Notifier;
 
 /// A run under way. Dropping it ends and reaps the tree.
 pub(crate) struct Supervisor {
     tree: Tree,
+    /// Who answers calls, where any are trapped. Behind the tree: its end is that of the tree.
+    notifier: Option<Notifier>,
     streams: Streams,
     foreground: Option<Foreground>,
     /// Set while the tree is paused: its stops are not the terminal's.
@@ -31,18 +46,27 @@ pub(crate) struct Supervisor {
 pub(crate) struct Ended {
     pub(crate) end: End,
     pub(crate) streams: Streams,
+    pub(crate) findings: Findings,
 }
 
 impl Supervisor {
-    /// Starts what is prepared. The program may not have been executed yet when this returns.
+    /// Starts what is prepared, with a thread that answers calls where any are trapped. The program
+    /// may not have been executed yet when this returns.
     pub(crate) fn begin(
         start: Start,
+        supervised: Option<Arc<Supervised>>,
         streams: Streams,
         foreground: Option<Foreground>,
         paused: Arc<AtomicBool>,
     ) -> Result<Supervisor> {
-        let tree = Tree::start(start)?;
-        Ok(Supervisor { tree, streams, foreground, paused })
+        let (tree, notifier) = match supervised {
+            None => (Tree::start(start)?, None),
+            Some(supervised) => {
+                let (tree, notifier) = Notifier::start(start, supervised)?;
+                (tree, Some(notifier))
+            }
+        };
+        Ok(Supervisor { tree, notifier, streams, foreground, paused })
     }
 
     /// Waits until the program has been executed; `None` if it could not be, which
@@ -70,13 +94,18 @@ impl Supervisor {
         if let Some(foreground) = &mut self.foreground {
             foreground.take_back(self.tree.program());
         }
-        let end = self.tree.finish()?;
+        let end = self.tree.finish();
+        let findings = self.notifier.map(Notifier::finish).transpose()?.unwrap_or_default();
+        if let Some(failure) = findings.fatal {
+            return Err(Error::handler(failure));
+        }
+        let end = end?;
         if let Some(foreground) = self.foreground
             && libc::WIFSIGNALED(end.status)
         {
             foreground.restore_modes();
         }
-        Ok(Ended { end, streams: self.streams })
+        Ok(Ended { end, streams: self.streams, findings })
     }
 
     /// Waits for something to happen and serves it; returns whether the tree has ended.

@@ -7,13 +7,13 @@ use syscalls::{Sysno, raw_syscall};
 use super::raw::{Errno, check, prctl};
 
 /// prctl(2) PR_CAPBSET_DROP.
-pub(crate) fn drop_from_bounding_set(capability: usize) -> Result<(), Errno> {
+fn drop_one(capability: usize) -> Result<(), Errno> {
     // SAFETY: takes numbers.
     unsafe { prctl(libc::PR_CAPBSET_DROP, capability, 0) }
 }
 
 /// prctl(2) PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE.
-pub(crate) fn raise_ambient(capability: usize) -> Result<(), Errno> {
+fn raise_ambient(capability: usize) -> Result<(), Errno> {
     // SAFETY: takes numbers.
     unsafe { prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE as usize, capability) }
 }
@@ -23,14 +23,14 @@ const HEADER: [u32; 2] = [0x2008_0522, 0];
 
 /// The sets of capget(2) and capset(2), as masks.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Sets {
-    pub(crate) effective: u64,
-    pub(crate) permitted: u64,
-    pub(crate) inheritable: u64,
+struct Sets {
+    effective: u64,
+    permitted: u64,
+    inheritable: u64,
 }
 
 /// capget(2) of the calling thread.
-pub(crate) fn get() -> Result<Sets, Errno> {
+fn get() -> Result<Sets, Errno> {
     let header = HEADER;
     let mut data = [0u32; 6];
     // SAFETY: version 3 writes two structures of three words.
@@ -40,7 +40,7 @@ pub(crate) fn get() -> Result<Sets, Errno> {
 }
 
 /// capset(2) of the calling thread.
-pub(crate) fn set(sets: Sets) -> Result<(), Errno> {
+fn set(sets: Sets) -> Result<(), Errno> {
     let header = HEADER;
     let low = |mask: u64| (mask & 0xffff_ffff) as u32;
     let high = |mask: u64| (mask >> 32) as u32;
@@ -54,4 +54,36 @@ pub(crate) fn set(sets: Sets) -> Result<(), Errno> {
     ];
     // SAFETY: version 3 reads two structures of three words.
     check(unsafe { raw_syscall!(Sysno::capset, header.as_ptr(), data.as_ptr()) }).map(drop)
+}
+
+/// Gives up, in every set of the calling thread, whatever is not in the mask `keep`. The bounding set matters only to callers that may
+/// change it: for everybody else no_new_privs rules out gaining anything.
+pub(crate) fn keep_only(keep: u64) -> Result<(), Errno> {
+    const CAP_SETPCAP: u64 = 1 << 8;
+    let sets = get()?;
+    if sets.effective & CAP_SETPCAP != 0 {
+        drop_from_bounding_set(keep)?;
+    }
+    let kept = sets.permitted & keep;
+    // The ambient set is part of both, and shrinks with them.
+    if sets.permitted | sets.inheritable != 0 {
+        let sets = Sets { effective: kept, permitted: kept, inheritable: kept };
+        set(sets)?;
+    }
+    for capability in (0..64usize).filter(|capability| kept >> capability & 1 == 1) {
+        raise_ambient(capability)?;
+    }
+    Ok(())
+}
+
+fn drop_from_bounding_set(keep: u64) -> Result<(), Errno> {
+    for capability in (0..64usize).filter(|capability| keep >> capability & 1 == 0) {
+        match drop_one(capability) {
+            Ok(()) => {}
+            // Beyond the last capability of this kernel.
+            Err(libc::EINVAL) => break,
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
 }

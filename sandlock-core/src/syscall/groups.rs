@@ -303,9 +303,10 @@ pub static GROUPS: &[Group] = &[
     },
     Group {
         name: "other-tasks",
-        reason: "refused with a foreign id: changes tasks outside, which Landlock does not scope",
+        reason: "refused with an id that is not 0: reaches tasks outside, which Landlock does not scope",
         class: Class::Judged,
         calls: &[
+            "getpriority",
             "ioprio_set",
             "migrate_pages",
             "move_pages",
@@ -642,7 +643,6 @@ pub static GROUPS: &[Group] = &[
         class: Class::Harmless,
         calls: &[
             "getcpu",
-            "getpriority",
             "ioprio_get",
             "sched_get_priority_max",
             "sched_get_priority_min",

@@ -25,7 +25,7 @@ pub(crate) fn rules(policy: &Policy, enforcement: &mut Enforcement) -> Rules {
     fcntl::rules(&mut rules);
     ioctl::rules(&mut rules);
     namespaces::rules(&mut rules);
-    other_tasks::rules(&mut rules);
+    other_tasks::rules(policy.process.manage_tasks, &mut rules);
     personality::rules(&mut rules);
     prctl::rules(&mut rules);
     sockets::rules(policy, &mut rules, enforcement);

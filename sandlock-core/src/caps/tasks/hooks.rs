@@ -1,0 +1,31 @@
+//! What is said to each call.
+
+use super::members::{self, Membership};
+use crate::handler::{HandlerCtx, NotifAction};
+use crate::syscall::Syscall;
+
+/// Lets a call through whose target is in the tree.
+pub(crate) fn judge(cx: &HandlerCtx<'_>) -> NotifAction {
+    let Some(id) = target(cx.syscall(), &cx.args()) else {
+        return NotifAction::Errno(libc::EPERM);
+    };
+    let membership = cx.in_our_proc(|| members::of(id, cx.dispatcher().keeper()));
+    match membership {
+        Ok(Ok(Membership::Member)) => NotifAction::Continue,
+        Ok(Ok(Membership::Nobody)) => NotifAction::Errno(libc::ESRCH),
+        Ok(Ok(Membership::Stranger) | Err(_)) | Err(_) => NotifAction::Errno(libc::EPERM),
+    }
+}
+
+/// The id of the one process or thread that a call means; `None` if it means more than one.
+fn target(call: Syscall, arguments: &[u64; 6]) -> Option<i32> {
+    // The kernel looks at 32 bits of each.
+    let [first, second, ..] = arguments.map(|argument| argument as i32);
+    let id = match call {
+        Syscall::GETPRIORITY | Syscall::SETPRIORITY | Syscall::IOPRIO_SET => second,
+        // The thread; the group that it is said to be in only narrows that down.
+        Syscall::TGKILL | Syscall::RT_TGSIGQUEUEINFO => second,
+        _ => first,
+    };
+    (id > 0).then_some(id)
+}

@@ -1,0 +1,90 @@
+//! What can go wrong in a handler, and with one.
+
+use crate::syscall::Syscall;
+use crate::text::describe_errno;
+
+/// Why something about a task that waits for an answer could not be done.
+///
+/// A handler can return it: it becomes a refusal with [`errno`](TaskError::errno).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TaskError {
+    /// The task has ended, was interrupted, or was answered already.
+    #[error("the task no longer waits for an answer")]
+    Gone,
+    /// Memory from there on is not mapped, or not for this.
+    #[error("memory at {address:#x} is not mapped: {done} bytes could be reached")]
+    Unmapped {
+        /// Where the access began.
+        address: u64,
+        /// How many bytes could be reached from there.
+        done: usize,
+    },
+    /// The text has no end within the limit, or more bytes were asked for than there may be.
+    #[error("longer than {limit} bytes")]
+    TooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A call has the arguments 0 to 5.
+    #[error("a call has no argument {0}")]
+    NoArgument(usize),
+    /// The program has not been executed: the task's memory is still this process's own.
+    #[error("the program has not been executed, so its memory cannot be written")]
+    NotExecuted,
+    /// The call opens no file by path.
+    #[error("{0} opens no file by path")]
+    NotAnOpen(Syscall),
+    /// The kernel refuses to open that for the program: it is not granted, or missing, or the like.
+    #[error("cannot be opened for the program: {}", describe_errno(*.0))]
+    Open(i32),
+    /// It cannot be done in the program's place.
+    #[error("cannot be done for the program: {0}")]
+    Unsupported(&'static str),
+    /// A call of the supervisor's own failed.
+    #[error("{call}: {}", describe_errno(*.errno))]
+    Failed {
+        /// The call and its arguments.
+        call: String,
+        /// Its error number.
+        errno: i32,
+    },
+}
+
+impl TaskError {
+    /// The error number for the task: what the kernel would say, or EPERM.
+    pub fn errno(&self) -> i32 {
+        match self {
+            TaskError::Unmapped { .. } => libc::EFAULT,
+            TaskError::TooLong { .. } => libc::ENAMETOOLONG,
+            TaskError::Open(errno) => *errno,
+            _ => libc::EPERM,
+        }
+    }
+
+    /// A failed call of ours about a task: ESRCH and ENOENT mean that it has ended.
+    pub(crate) fn failed(call: impl Into<String>, errno: i32) -> TaskError {
+        match errno {
+            libc::ESRCH | libc::ENOENT => TaskError::Gone,
+            _ => TaskError::Failed { call: call.into(), errno },
+        }
+    }
+}
+
+/// A handler or observer that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HandlerError {
+    /// The call that it was asked about.
+    pub syscall: Syscall,
+    /// Its [name](super::HandlerOptions::name).
+    pub handler: String,
+    /// What went wrong, as a panic's message.
+    pub message: String,
+}
+
+impl std::fmt::Display for HandlerError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "handler {} of {}: {}", self.handler, self.syscall, self.message)
+    }
+}

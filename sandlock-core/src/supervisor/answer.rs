@@ -1,0 +1,101 @@
+//! Carries out what was decided about a call.
+
+use std::io::Write as _;
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use super::dispatcher::{Call, Calls};
+use crate::handler::{HandlerCtx, NotifAction, Outcome, wants_cloexec};
+use crate::sys::listener::{Answer, Placing};
+use crate::sys::raw::Errno as RawErrno;
+use crate::text::errno_of;
+
+/// Lets the kernel carry it out.
+pub(super) fn pass(calls: &dyn Calls, call: &Call) -> Outcome {
+    send(calls, call, Answer::Continue, Outcome::Continue)
+}
+
+/// Ends the tree, and refuses the call until it has ended.
+pub(super) fn kill(calls: &dyn Calls, call: &Call) -> Outcome {
+    calls.end_tree();
+    send(calls, call, Answer::Errno(libc::EPERM), Outcome::Killed);
+    Outcome::Killed
+}
+
+/// Does what a handler answered.
+pub(super) fn carry_out(calls: &dyn Calls, cx: &HandlerCtx<'_>, action: NotifAction) -> Outcome {
+    let call = cx.call();
+    match action {
+        NotifAction::Continue => pass(calls, call),
+        NotifAction::Errno(errno) => refuse(calls, call, errno),
+        NotifAction::ReturnValue(value) => send(calls, call, Answer::Value(value), returned(value)),
+        NotifAction::InjectFd { fd, cloexec } => inject(calls, call, &fd, cloexec),
+        NotifAction::InjectBytes(bytes) => match sealed(&bytes) {
+            Ok(fd) => inject(calls, call, &fd, wants_cloexec(cx)),
+            Err(errno) => refuse(calls, call, errno),
+        },
+        NotifAction::KillSandbox => kill(calls, call),
+    }
+}
+
+/// What a program makes of a returned value.
+fn returned(value: i64) -> Outcome {
+    match value {
+        -4095..=-1 => Outcome::Refused(-(value as i32)),
+        _ => Outcome::Answered(value),
+    }
+}
+
+fn refuse(calls: &dyn Calls, call: &Call, errno: RawErrno) -> Outcome {
+    send(calls, call, Answer::Errno(errno), Outcome::Refused(errno))
+}
+
+/// Hands `fd` out and answers with its number. In one step that would wake the task on another
+/// processor, which takes four times as long; in two a signal could come in between, unless nothing
+/// but a fatal one can.
+fn inject(calls: &dyn Calls, call: &Call, fd: &OwnedFd, cloexec: bool) -> Outcome {
+    let answers = !calls.is_killable_only();
+    let placing = Placing { cloexec, at: None, answers };
+    match calls.add_fd(call.notification.id, fd.as_fd(), placing) {
+        Ok(_) if answers => Outcome::Injected,
+        Ok(number) => send(calls, call, Answer::Value(number.into()), Outcome::Injected),
+        Err(libc::ENOENT) => Outcome::Gone,
+        // What the call itself would say in a full table.
+        Err(libc::EMFILE) => refuse(calls, call, libc::EMFILE),
+        Err(_) => refuse(calls, call, libc::EPERM),
+    }
+}
+
+/// Sends an answer; what came of it. One that the kernel does not take ends the tree: nothing else
+/// keeps the task from waiting for ever.
+fn send(calls: &dyn Calls, call: &Call, answer: Answer, outcome: Outcome) -> Outcome {
+    match calls.send(call.notification.id, answer) {
+        Ok(()) => outcome,
+        Err(libc::ENOENT) => Outcome::Gone,
+        Err(_) => {
+            calls.end_tree();
+            Outcome::Killed
+        }
+    }
+}
+
+/// A file in memory with these bytes, which nobody can change.
+fn sealed(bytes: &[u8]) -> Result<OwnedFd, RawErrno> {
+    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+    let mut file = std::fs::File::from(memfd_create(c"sandlock", flags).map_err(number)?);
+    file.write_all(bytes).map_err(|error| errno_of(&error))?;
+    std::io::Seek::rewind(&mut file).map_err(|error| errno_of(&error))?;
+    let seals = SealFlag::F_SEAL_SEAL
+        | SealFlag::F_SEAL_SHRINK
+        | SealFlag::F_SEAL_GROW
+        | SealFlag::F_SEAL_WRITE;
+    fcntl(&file, FcntlArg::F_ADD_SEALS(seals)).map_err(number)?;
+    Ok(file.into())
+}
+
+fn number(errno: Errno) -> RawErrno {
+    errno as RawErrno
+}

@@ -1,0 +1,311 @@
+//! Receives trapped calls, asks who is registered, and answers.
+//!
+//! 1. Every call that is received is answered exactly once.
+//! 2. An error, a panic, a missed deadline or an unreadable argument is a refusal, never "continue".
+//! 3. When this loop is left in whatever way, the whole tree ends.
+
+use std::os::fd::BorrowedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use libc::seccomp_notif;
+
+use super::answer;
+use super::chain::{Chain, Link, Table, Watcher};
+use super::deputy::Deputy;
+use super::journal::Journal;
+use super::pool::{Job, Pool};
+use crate::handler::{HandlerCtx, HandlerError, Mode, NotifAction, OnError, Verdict, When};
+use crate::sys::listener::{Answer, Placing, Received};
+use crate::sys::raw::Errno;
+use crate::syscall::Syscall;
+
+/// Where calls come from and answers go: a listener, or a fake one in tests.
+pub(crate) trait Calls: Send + Sync {
+    /// Waits for the next call.
+    fn receive(&self) -> Result<Received, Errno>;
+    /// Answers call `id`. ENOENT: nobody waits for that any more.
+    fn send(&self, id: u64, answer: Answer) -> Result<(), Errno>;
+    /// Whether the task of call `id` waits for the answer.
+    fn is_waiting(&self, id: u64) -> bool;
+    /// Puts a descriptor into the table of the task of call `id`; its number there.
+    fn add_fd(&self, id: u64, fd: BorrowedFd, placing: Placing) -> Result<i32, Errno>;
+    /// Whether nothing but a fatal signal gets a task away whose call has been received.
+    fn is_killable_only(&self) -> bool;
+    /// Whether calls are those of our own code between clone and exec.
+    fn is_setting_up(&self) -> bool;
+    /// Whether a task uses this process's memory.
+    fn shares_memory(&self) -> bool;
+    /// The process id of the keeper, below which the tree is.
+    fn keeper(&self) -> i32;
+    /// Ends the whole tree, soon.
+    fn end_tree(&self);
+}
+
+/// A call that was received.
+pub(crate) struct Call {
+    pub(crate) notification: seccomp_notif,
+    pub(crate) syscall: Syscall,
+    answered: AtomicBool,
+}
+
+impl Call {
+    fn new(notification: seccomp_notif, syscall: Syscall) -> Call {
+        Call { notification, syscall, answered: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn is_answered(&self) -> bool {
+        self.answered.load(Ordering::Acquire)
+    }
+
+    /// Whether the caller is the one who answers it: true once.
+    fn claim(&self) -> bool {
+        !self.answered.swap(true, Ordering::AcqRel)
+    }
+}
+
+/// What is known about the answer to a call after some were asked.
+pub(crate) enum Decision {
+    /// This one decided.
+    By(NotifAction, Arc<str>),
+    /// Nobody objects.
+    Nobody,
+    /// This one failed, and the tree is to end.
+    Fatal(Arc<str>),
+}
+
+/// What a thread that asks comes to.
+enum Asked {
+    Decision(Decision),
+    /// The link at this place is to be asked by a thread of the pool.
+    Pooled {
+        place: usize,
+        deadline: Duration,
+    },
+}
+
+/// Answers the calls of one tree.
+pub(crate) struct Dispatcher {
+    calls: Box<dyn Calls>,
+    table: Arc<Table>,
+    journal: Journal,
+    pool: Pool,
+    deputy: Deputy,
+}
+
+impl Dispatcher {
+    pub(crate) fn new(calls: Box<dyn Calls>, table: Arc<Table>, deputy: Deputy) -> Arc<Dispatcher> {
+        let (journal, pool) = (Journal::default(), Pool::default());
+        Arc::new(Dispatcher { calls, table, journal, pool, deputy })
+    }
+
+    /// Answers calls until no task is left that could make one.
+    ///
+    /// # Errors
+    ///
+    /// The error number with which the kernel ended it; the tree ends then too.
+    pub(crate) fn serve(self: &Arc<Self>) -> Result<(), Errno> {
+        // Also when it is left by a panic.
+        let end = OnDrop(|| self.calls.end_tree());
+        loop {
+            match self.calls.receive()? {
+                Received::Call(notification) => self.take(notification)?,
+                Received::Nothing => {}
+                Received::End => break,
+            }
+        }
+        // Nobody is left.
+        std::mem::forget(end);
+        Ok(())
+    }
+
+    /// Ends the threads that were started on the way, as far as they do not run handlers.
+    pub(crate) fn close(&self) {
+        self.pool.close();
+        self.deputy.close();
+    }
+
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    pub(crate) fn deputy(&self) -> &Deputy {
+        &self.deputy
+    }
+
+    pub(crate) fn keeper(&self) -> i32 {
+        self.calls.keeper()
+    }
+
+    pub(crate) fn shares_memory(&self) -> bool {
+        self.calls.shares_memory()
+    }
+
+    pub(crate) fn is_waiting(&self, call: &Call) -> bool {
+        !call.is_answered() && self.calls.is_waiting(call.notification.id)
+    }
+
+    pub(crate) fn add_fd(
+        &self,
+        call: &Call,
+        fd: BorrowedFd,
+        placing: Placing,
+    ) -> Result<i32, Errno> {
+        self.calls.add_fd(call.notification.id, fd, placing)
+    }
+
+    fn take(self: &Arc<Self>, notification: seccomp_notif) -> Result<(), Errno> {
+        if self.calls.is_setting_up() {
+            return self.reply(notification.id, Answer::Continue);
+        }
+        match self.table.chain(notification.data.nr) {
+            Some(chain) => {
+                self.dispatch(Call::new(notification, chain.syscall), chain);
+                Ok(())
+            }
+            // The filter traps nothing else.
+            None => self.reply(notification.id, Answer::Errno(libc::EPERM)),
+        }
+    }
+
+    /// Answers a call that nobody is asked about.
+    fn reply(&self, id: u64, answer: Answer) -> Result<(), Errno> {
+        match self.calls.send(id, answer) {
+            Ok(()) | Err(libc::ENOENT) => Ok(()),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    fn dispatch(self: &Arc<Self>, call: Call, chain: &Chain) {
+        let cx = HandlerCtx::new(self, &call);
+        self.watch(chain, &cx, |observer, cx| observer.observer.call(cx));
+        match self.ask(chain, 0, &cx, false) {
+            Asked::Decision(decision) => self.finish(&call, chain, decision),
+            Asked::Pooled { place, deadline } => {
+                let job = Job::new(Arc::clone(self), call, place, deadline);
+                if let Err(job) = self.pool.hand_over(job) {
+                    let message = "no room in the pool: too many calls wait already";
+                    self.refuse_late(&job.call, place, message);
+                }
+            }
+        }
+    }
+
+    /// The rest of the way of a call that was handed to the pool, on a thread of it.
+    pub(super) fn resume(&self, call: &Call, place: usize) {
+        if let Some(chain) = self.table.chain(call.notification.data.nr)
+            && let Asked::Decision(decision) =
+                self.ask(chain, place, &HandlerCtx::new(self, call), true)
+        {
+            self.finish(call, chain, decision);
+        }
+    }
+
+    /// Refuses a call that nobody has answered in time.
+    pub(super) fn refuse_late(&self, call: &Call, place: usize, message: &str) {
+        let chain = self.table.chain(call.notification.data.nr);
+        let Some((chain, link)) = chain.and_then(|chain| Some((chain, chain.links.get(place)?)))
+        else {
+            return;
+        };
+        if !call.is_answered() {
+            self.journal.note(failure(call, &link.name, message.to_owned()));
+        }
+        let refusal = NotifAction::Errno(libc::EPERM);
+        self.finish(call, chain, Decision::By(refusal, Arc::clone(&link.name)));
+    }
+
+    /// Asks the links from `place` on, until one decides.
+    fn ask(&self, chain: &Chain, place: usize, cx: &HandlerCtx<'_>, in_pool: bool) -> Asked {
+        for (place, link) in chain.links.iter().enumerate().skip(place) {
+            if !matches(&link.when, cx) {
+                continue;
+            }
+            if let (Mode::Pooled { deadline }, false) = (link.mode, in_pool) {
+                return Asked::Pooled { place, deadline };
+            }
+            match self.ask_one(link, cx) {
+                Decision::Nobody => {}
+                decision => return Asked::Decision(decision),
+            }
+        }
+        Asked::Decision(Decision::Nobody)
+    }
+
+    fn ask_one(&self, link: &Link, cx: &HandlerCtx<'_>) -> Decision {
+        let message = match catch_unwind(AssertUnwindSafe(|| link.handler.handle(cx))) {
+            Ok(NotifAction::Continue) => return Decision::Nobody,
+            Ok(NotifAction::Errno(errno)) if !(1..=4095).contains(&errno) => {
+                format!("answered with {errno}, which is no error number")
+            }
+            Ok(action) => return Decision::By(action, Arc::clone(&link.name)),
+            Err(payload) => format!("panicked: {}", message_of(&*payload)),
+        };
+        let failure = failure(cx.call(), &link.name, message);
+        match link.on_error {
+            OnError::Kill => {
+                self.journal.end_with(failure);
+                Decision::Fatal(Arc::clone(&link.name))
+            }
+            OnError::Deny(errno) => {
+                self.journal.note(failure);
+                Decision::By(NotifAction::Errno(errno), Arc::clone(&link.name))
+            }
+        }
+    }
+
+    /// Answers `call`, unless somebody has, and tells the observers.
+    fn finish(&self, call: &Call, chain: &Chain, decision: Decision) {
+        if !call.claim() {
+            return;
+        }
+        let cx = HandlerCtx::new(self, call);
+        let (outcome, by) = match decision {
+            Decision::Nobody => (answer::pass(&*self.calls, call), None),
+            Decision::By(action, by) => {
+                if matches!(action, NotifAction::KillSandbox) {
+                    self.journal.note_kill();
+                }
+                (answer::carry_out(&*self.calls, &cx, action), Some(by))
+            }
+            Decision::Fatal(by) => (answer::kill(&*self.calls, call), Some(by)),
+        };
+        let verdict = Verdict::new(outcome, by.as_deref().unwrap_or("policy"));
+        self.watch(chain, &cx, |watcher, cx| watcher.observer.verdict(cx, &verdict));
+    }
+
+    fn watch(&self, chain: &Chain, cx: &HandlerCtx<'_>, show: impl Fn(&Watcher, &HandlerCtx<'_>)) {
+        for watcher in chain.observers.iter().filter(|watcher| matches(&watcher.when, cx)) {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| show(watcher, cx))) {
+                let message = format!("panicked: {}", message_of(&*payload));
+                self.journal.note(failure(cx.call(), &watcher.name, message));
+            }
+        }
+    }
+}
+
+fn matches(when: &[When], cx: &HandlerCtx<'_>) -> bool {
+    when.iter().all(|when| when.matches(&cx.args()))
+}
+
+fn failure(call: &Call, name: &str, message: String) -> HandlerError {
+    HandlerError { syscall: call.syscall, handler: name.to_owned(), message }
+}
+
+/// What a panic says.
+pub(super) fn message_of(payload: &(dyn std::any::Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("with something that is no text")
+}
+
+/// Does something when it is dropped.
+struct OnDrop<F: Fn()>(F);
+
+impl<F: Fn()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        self.0();
+    }
+}

@@ -1,0 +1,138 @@
+//! The supervisor's thread: it starts the tree, so that the kernel ends that with it, and answers the
+//! tree's calls until none can come any more.
+
+use std::os::fd::BorrowedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Sender, bounded};
+
+use super::deputy::Deputy;
+use super::dispatcher::{Calls, Dispatcher, message_of};
+use super::journal::Findings;
+use super::pool::STACK;
+use crate::error::{Error, ErrorKind, Result};
+use crate::handler::Supervised;
+use crate::spawn::{Hold, Start, Tree};
+use crate::sys::listener::{Answer, Listener, Placing, Received};
+use crate::sys::raw::Errno;
+use crate::threads::start_deaf_with_stack;
+
+/// A supervisor's thread. Dropping it waits for its end, which comes with that of the tree.
+pub(crate) struct Notifier(Option<JoinHandle<Result<Findings>>>);
+
+impl Notifier {
+    /// Carries out `start` in a thread of its own, which answers the calls of the tree.
+    pub(crate) fn start(start: Start, supervised: Arc<Supervised>) -> Result<(Tree, Notifier)> {
+        let (started, tree) = bounded(1);
+        let serve = move || serve(start, &supervised, &started);
+        let thread = start_deaf_with_stack(STACK, |builder| builder.spawn(serve))?;
+        let notifier = Notifier(Some(thread));
+        match tree.recv() {
+            Ok(tree) => Ok((tree, notifier)),
+            // The thread says why.
+            Err(_) => Err(notifier.finish().err().unwrap_or_else(lost)),
+        }
+    }
+
+    /// What was found, when the thread has ended.
+    pub(crate) fn finish(mut self) -> Result<Findings> {
+        self.0.take().map_or_else(|| Err(lost()), join)
+    }
+}
+
+impl Drop for Notifier {
+    fn drop(&mut self) {
+        if let Some(thread) = self.0.take() {
+            drop(join(thread));
+        }
+    }
+}
+
+fn join(thread: JoinHandle<Result<Findings>>) -> Result<Findings> {
+    thread.join().unwrap_or_else(|_| Err(lost()))
+}
+
+fn lost() -> Error {
+    Error::new(ErrorKind::Io, "the supervisor's thread panicked; the tree has ended")
+}
+
+/// The work of the thread. A tree whose supervision fails is ended by its keeper, when the thread
+/// ends.
+fn serve(start: Start, supervised: &Supervised, started: &Sender<Tree>) -> Result<Findings> {
+    let prepared = Arc::clone(&start.prepared);
+    let tree = Tree::start(start)?;
+    let hold = tree.hold()?;
+    if started.send(tree).is_err() {
+        return Err(lost());
+    }
+    let notifications = supervised.notifications;
+    let Some(listener) = hold.await_listener(notifications.receive_ends)? else {
+        return Ok(Findings::default());
+    };
+    if notifications.sync_wake_up {
+        let call = "ioctl(SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP)";
+        listener.set_sync_wake_up().map_err(|errno| Error::io(call, errno))?;
+    }
+    let is_killable_only = notifications.wait_killable_recv;
+    let calls = Box::new(Live { listener, hold, is_killable_only });
+    let deputy = Deputy::new(Some(prepared));
+    let dispatcher = Dispatcher::new(calls, Arc::clone(&supervised.table), deputy);
+    let served = catch_unwind(AssertUnwindSafe(|| dispatcher.serve()));
+    dispatcher.close();
+    match served {
+        Ok(Ok(())) => Ok(dispatcher.journal().take()),
+        Ok(Err(errno)) => Err(Error::io("ioctl(SECCOMP_IOCTL_NOTIF_RECV)", errno)),
+        Err(payload) => {
+            let message = message_of(&*payload);
+            Err(Error::new(ErrorKind::Io, format!("the supervisor panicked: {message}")))
+        }
+    }
+}
+
+/// The calls of a tree, from the kernel.
+struct Live {
+    listener: Listener,
+    hold: Hold,
+    is_killable_only: bool,
+}
+
+impl Calls for Live {
+    fn receive(&self) -> std::result::Result<Received, Errno> {
+        self.listener.receive()
+    }
+
+    fn send(&self, id: u64, answer: Answer) -> std::result::Result<(), Errno> {
+        self.listener.send(id, answer)
+    }
+
+    fn is_waiting(&self, id: u64) -> bool {
+        self.listener.is_waiting(id)
+    }
+
+    fn add_fd(&self, id: u64, fd: BorrowedFd, placing: Placing) -> std::result::Result<i32, Errno> {
+        self.listener.add_fd(id, fd, placing)
+    }
+
+    fn is_killable_only(&self) -> bool {
+        self.is_killable_only
+    }
+
+    fn is_setting_up(&self) -> bool {
+        !self.hold.report().is_set_up()
+    }
+
+    fn shares_memory(&self) -> bool {
+        self.hold.report().is_shared()
+    }
+
+    fn keeper(&self) -> i32 {
+        self.hold.report().keeper()
+    }
+
+    fn end_tree(&self) {
+        // A host that may not signal cannot be helped; the thread's end does it too.
+        self.hold.end().ok();
+    }
+}

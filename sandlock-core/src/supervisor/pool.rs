@@ -1,0 +1,179 @@
+//! Threads for handlers that wait, and the deadlines of their calls.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+
+use super::dispatcher::{Call, Dispatcher};
+use crate::error::Result;
+use crate::threads::{locked, start_deaf_with_stack};
+
+/// The most calls that wait for a thread.
+const MOST_WAITING: usize = 1024;
+/// The most threads of one run.
+const MOST_THREADS: usize = 16;
+/// Handlers may be anybody's code.
+pub(super) const STACK: usize = 2 << 20;
+
+/// A call on its way to a thread of the pool.
+pub(crate) struct Job {
+    dispatcher: Arc<Dispatcher>,
+    pub(super) call: Arc<Call>,
+    place: usize,
+    deadline: Instant,
+}
+
+impl Job {
+    pub(super) fn new(
+        dispatcher: Arc<Dispatcher>,
+        call: Call,
+        place: usize,
+        deadline: Duration,
+    ) -> Job {
+        let deadline = Instant::now() + deadline;
+        Job { dispatcher, call: Arc::new(call), place, deadline }
+    }
+
+    fn watched(&self) -> Job {
+        let (dispatcher, call) = (Arc::clone(&self.dispatcher), Arc::clone(&self.call));
+        Job { dispatcher, call, ..*self }
+    }
+
+    fn carry_out(&self) {
+        if !self.call.is_answered() {
+            self.dispatcher.resume(&self.call, self.place);
+        }
+    }
+
+    fn refuse(&self) {
+        self.dispatcher.refuse_late(&self.call, self.place, "missed its deadline");
+    }
+}
+
+/// Threads are started as they are needed, and end with the run.
+#[derive(Default)]
+pub(crate) struct Pool(Mutex<Option<Open>>);
+
+/// A pool with threads.
+struct Open {
+    work: Sender<Job>,
+    /// Where idle threads look for work.
+    queue: Receiver<Job>,
+    clock: Sender<Job>,
+    clockwork: JoinHandle<()>,
+    workers: Vec<Worker>,
+    /// How many jobs are in the queue or in work.
+    pending: Arc<AtomicUsize>,
+}
+
+struct Worker {
+    busy: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Pool {
+    /// Has a thread ask about `job`; gives it back where too many wait already.
+    pub(super) fn hand_over(&self, job: Job) -> std::result::Result<(), Job> {
+        let mut pool = locked(&self.0);
+        if pool.is_none() {
+            match Open::new() {
+                Ok(open) => *pool = Some(open),
+                Err(_) => return Err(job),
+            }
+        }
+        let Some(open) = &mut *pool else { return Err(job) };
+        open.make_room();
+        if open.workers.is_empty() || open.clock.send(job.watched()).is_err() {
+            return Err(job);
+        }
+        open.pending.fetch_add(1, Ordering::SeqCst);
+        open.work.try_send(job).map_err(|error| {
+            open.pending.fetch_sub(1, Ordering::SeqCst);
+            error.into_inner()
+        })
+    }
+
+    /// Ends every thread. Those that run a handler end when that has returned, and nobody waits for
+    /// them: what they say is ignored.
+    pub(super) fn close(&self) {
+        let Some(open) = locked(&self.0).take() else { return };
+        let Open { work, queue, clock, clockwork, workers, .. } = open;
+        drop((work, clock));
+        // Nobody waits for these any more.
+        queue.try_iter().for_each(drop);
+        drop(queue);
+        clockwork.join().ok();
+        for worker in workers.into_iter().filter(|worker| !worker.busy.load(Ordering::SeqCst)) {
+            worker.thread.join().ok();
+        }
+    }
+}
+
+impl Open {
+    fn new() -> Result<Open> {
+        let (work, queue) = bounded(MOST_WAITING);
+        let (clock, jobs) = unbounded();
+        let clockwork =
+            start_deaf_with_stack(STACK, |builder| builder.spawn(move || watch(&jobs)))?;
+        let pending = Arc::default();
+        Ok(Open { work, queue, clock, clockwork, workers: Vec::new(), pending })
+    }
+
+    /// Starts another thread if all have something to do, and there may be another.
+    fn make_room(&mut self) {
+        let count = self.workers.len();
+        if self.pending.load(Ordering::SeqCst) < count || count == MOST_THREADS {
+            return;
+        }
+        let busy = Arc::new(AtomicBool::new(false));
+        let (queue, pending, is_busy) =
+            (self.queue.clone(), Arc::clone(&self.pending), Arc::clone(&busy));
+        let started = start_deaf_with_stack(STACK, |builder| {
+            builder.spawn(move || work(&queue, &pending, &is_busy))
+        });
+        // Where there is no room for another thread, those that are there must do.
+        self.workers.extend(started.ok().map(|thread| Worker { busy, thread }));
+    }
+}
+
+fn work(queue: &Receiver<Job>, pending: &AtomicUsize, busy: &AtomicBool) {
+    while let Ok(job) = queue.recv() {
+        busy.store(true, Ordering::SeqCst);
+        job.carry_out();
+        drop(job);
+        busy.store(false, Ordering::SeqCst);
+        pending.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Refuses what is not answered when its time is over.
+fn watch(jobs: &Receiver<Job>) {
+    let mut waiting: BTreeMap<(Instant, u64), Job> = BTreeMap::new();
+    loop {
+        let next = waiting.keys().next().map(|(deadline, _)| *deadline);
+        let received = match next {
+            Some(deadline) => jobs.recv_deadline(deadline),
+            None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match received {
+            Ok(job) => {
+                waiting.retain(|_, job| !job.call.is_answered());
+                waiting.insert((job.deadline, job.call.notification.id), job);
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let now = Instant::now();
+                while let Some(entry) = waiting.first_entry()
+                    && entry.key().0 <= now
+                {
+                    entry.remove().refuse();
+                }
+            }
+            // The tree has ended.
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The supervisor's side of trapped calls: seccomp_unotify(2).
+
+#![allow(unsafe_code)]
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use libc::{seccomp_notif, seccomp_notif_addfd, seccomp_notif_resp, seccomp_notif_sizes};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use syscalls::{Sysno, raw_syscall};
+
+use super::raw::{Errno, check};
+
+/// Room for the kernel's structures, in words.
+const WORDS: usize = 32;
+
+/// Where the calls of tasks behind a filter arrive and are answered.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    fd: OwnedFd,
+    /// Whether a receive ends by itself when the last task is gone (Linux 6.11).
+    tells_end: bool,
+}
+
+/// What was received.
+pub(crate) enum Received {
+    /// A task waits for the answer to this call.
+    Call(seccomp_notif),
+    /// Nothing that can be answered: a task was killed before its call was received.
+    Nothing,
+    /// No task is behind the filter any more.
+    End,
+}
+
+/// What a call is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The kernel carries it out.
+    Continue,
+    /// It returns this.
+    Value(i64),
+    /// It fails with this error number, 1 to 4095.
+    Errno(Errno),
+}
+
+/// How a descriptor is put into a task's table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Placing {
+    pub(crate) cloexec: bool,
+    /// At this number, closing what is there, and not at the lowest free one.
+    pub(crate) at: Option<u32>,
+    /// Whether the call is answered with its number in the same step (Linux 5.14).
+    pub(crate) answers: bool,
+}
+
+impl Listener {
+    /// Takes the descriptor that the kernel returned for a new filter.
+    ///
+    /// # Safety
+    ///
+    /// `fd` is a listener that nobody else owns.
+    pub(crate) unsafe fn own(fd: i32, tells_end: bool) -> Result<Listener, Errno> {
+        // SAFETY: as the caller promises.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        check_sizes()?;
+        Ok(Listener { fd, tells_end })
+    }
+
+    /// Has the kernel move a waking task to the processor of who woke it (Linux 6.6).
+    pub(crate) fn set_sync_wake_up(&self) -> Result<(), Errno> {
+        set_sync_wake_up(self.fd.as_fd())
+    }
+
+    /// SECCOMP_IOCTL_NOTIF_RECV: waits for the next call.
+    pub(crate) fn receive(&self) -> Result<Received, Errno> {
+        if !self.tells_end && self.waits_for_nobody(PollTimeout::NONE)? {
+            return Ok(Received::End);
+        }
+        let mut buffer = [0u64; WORDS];
+        match self.ioctl(libc::SECCOMP_IOCTL_NOTIF_RECV, buffer.as_mut_ptr()) {
+            // SAFETY: the buffer is larger and at least as aligned, and every bit pattern is valid.
+            Ok(_) => Ok(Received::Call(unsafe { buffer.as_ptr().cast::<seccomp_notif>().read() })),
+            Err(libc::EINTR) => Ok(Received::Nothing),
+            Err(libc::ENOENT) if self.waits_for_nobody(PollTimeout::ZERO)? => Ok(Received::End),
+            Err(libc::ENOENT) => Ok(Received::Nothing),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Whether no task is left, as far as that shows within `patience`.
+    fn waits_for_nobody(&self, patience: PollTimeout) -> Result<bool, Errno> {
+        let mut fds = [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, patience) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(errno) => return Err(errno as Errno),
+        }
+        let ended = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
+        Ok(fds[0].revents().is_some_and(|revents| revents.intersects(ended)))
+    }
+
+    /// SECCOMP_IOCTL_NOTIF_SEND: answers the call `id`. ENOENT: its task has ended.
+    pub(crate) fn send(&self, id: u64, answer: Answer) -> Result<(), Errno> {
+        let (val, error, flags) = match answer {
+            Answer::Continue => (0, 0, libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32),
+            Answer::Value(value) => (value, 0, 0),
+            Answer::Errno(errno) => (0, -errno, 0),
+        };
+        let mut buffer = [0u64; WORDS];
+        let response = seccomp_notif_resp { id, val, error, flags };
+        // SAFETY: the buffer is larger and at least as aligned.
+        unsafe { buffer.as_mut_ptr().cast::<seccomp_notif_resp>().write(response) };
+        self.ioctl(libc::SECCOMP_IOCTL_NOTIF_SEND, buffer.as_mut_ptr()).map(drop)
+    }
+
+    /// SECCOMP_IOCTL_NOTIF_ID_VALID: whether the task of call `id` still waits for the answer.
+    pub(crate) fn is_waiting(&self, id: u64) -> bool {
+        let mut id = id;
+        self.ioctl(libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &raw mut id).is_ok()
+    }
+
+    /// SECCOMP_IOCTL_NOTIF_ADDFD: puts `fd` into the table of the task of call `id`; its number
+    /// there.
+    pub(crate) fn add_fd(&self, id: u64, fd: BorrowedFd, placing: Placing) -> Result<i32, Errno> {
+        let flag = |is_set: bool, flag: libc::c_ulong| if is_set { flag as u32 } else { 0 };
+        let mut request = seccomp_notif_addfd {
+            id,
+            flags: flag(placing.at.is_some(), libc::SECCOMP_ADDFD_FLAG_SETFD)
+                | flag(placing.answers, libc::SECCOMP_ADDFD_FLAG_SEND),
+            srcfd: fd.as_raw_fd().cast_unsigned(),
+            newfd: placing.at.unwrap_or(0),
+            newfd_flags: if placing.cloexec { libc::O_CLOEXEC.cast_unsigned() } else { 0 },
+        };
+        let number = self.ioctl(libc::SECCOMP_IOCTL_NOTIF_ADDFD, &raw mut request)?;
+        Ok(number as i32)
+    }
+
+    fn ioctl<T>(&self, command: libc::Ioctl, argument: *mut T) -> Result<usize, Errno> {
+        // SAFETY: every command here reads or writes a structure of at most `WORDS` words, or one
+        // that carries its size in the command.
+        check(unsafe { raw_syscall!(Sysno::ioctl, self.fd.as_raw_fd(), command, argument) })
+    }
+}
+
+/// seccomp(2) SECCOMP_GET_NOTIF_SIZES: what the kernel reads and writes must fit. EOVERFLOW: it does
+/// not, so this kernel speaks another language.
+fn check_sizes() -> Result<(), Errno> {
+    let mut sizes =
+        seccomp_notif_sizes { seccomp_notif: 0, seccomp_notif_resp: 0, seccomp_data: 0 };
+    let operation = libc::SECCOMP_GET_NOTIF_SIZES;
+    // SAFETY: the kernel writes one structure of this size.
+    check(unsafe { raw_syscall!(Sysno::seccomp, operation, 0, &raw mut sizes) })?;
+    let fits =
+        |kernels: u16, ours| (ours..=WORDS * size_of::<u64>()).contains(&usize::from(kernels));
+    let all_fit = fits(sizes.seccomp_notif, size_of::<seccomp_notif>())
+        && fits(sizes.seccomp_notif_resp, size_of::<seccomp_notif_resp>());
+    if all_fit { Ok(()) } else { Err(libc::EOVERFLOW) }
+}
+
+/// SECCOMP_IOCTL_NOTIF_SET_FLAGS, which takes the flags by value.
+pub(super) fn set_sync_wake_up(listener: BorrowedFd) -> Result<(), Errno> {
+    const SYNC_WAKE_UP: usize = 1;
+    let command = libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS;
+    // SAFETY: the argument is a number.
+    check(unsafe { raw_syscall!(Sysno::ioctl, listener.as_raw_fd(), command, SYNC_WAKE_UP) })
+        .map(drop)
+}
+
+/// For an id that is not waiting, a kernel that knows SECCOMP_ADDFD_FLAG_SEND says ENOENT, another
+/// EINVAL.
+pub(super) fn knows_addfd_send(listener: BorrowedFd) -> bool {
+    let request = seccomp_notif_addfd {
+        id: 0,
+        flags: libc::SECCOMP_ADDFD_FLAG_SEND as u32,
+        srcfd: listener.as_raw_fd().cast_unsigned(),
+        newfd: 0,
+        newfd_flags: 0,
+    };
+    let command = libc::SECCOMP_IOCTL_NOTIF_ADDFD;
+    // SAFETY: the kernel reads one structure of this size.
+    let answer =
+        unsafe { raw_syscall!(Sysno::ioctl, listener.as_raw_fd(), command, &raw const request) };
+    check(answer) == Err(libc::ENOENT)
+}
