@@ -99,7 +99,7 @@ _sandlock() {
             return 0
             ;;
         sandlock__subcmd__explain)
-            opts="-p -r -w -t -h --profile --fs-read --fs-read-if-exists --fs-write --fs-write-if-exists --net-allow --net-unix --max-open-files --max-file-size --timeout --env --clean-env --cwd --keep-capability --core-dumps --deny-syscall --allow-syscall --only-syscall --protection --json --help"
+            opts="-p -r -w -t -h --profile --fs-read --fs-read-if-exists --fs-write --fs-write-if-exists --net-allow --net-unix --max-open-files --max-file-size --timeout --env --clean-env --cwd --keep-capability --core-dumps --manage-tasks --deny-syscall --allow-syscall --only-syscall --protection --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -224,6 +224,10 @@ _sandlock() {
                     return 0
                     ;;
                 --core-dumps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --manage-tasks)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -445,7 +449,7 @@ _sandlock() {
             return 0
             ;;
         sandlock__subcmd__run)
-            opts="-p -r -w -t -h --profile --fs-read --fs-read-if-exists --fs-write --fs-write-if-exists --net-allow --net-unix --max-open-files --max-file-size --timeout --env --clean-env --cwd --keep-capability --core-dumps --deny-syscall --allow-syscall --only-syscall --protection --status-fd --help"
+            opts="-p -r -w -t -h --profile --fs-read --fs-read-if-exists --fs-write --fs-write-if-exists --net-allow --net-unix --max-open-files --max-file-size --timeout --env --clean-env --cwd --keep-capability --core-dumps --manage-tasks --deny-syscall --allow-syscall --only-syscall --protection --status-fd --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -570,6 +574,10 @@ _sandlock() {
                     return 0
                     ;;
                 --core-dumps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --manage-tasks)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

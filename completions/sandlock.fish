@@ -46,6 +46,7 @@ complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l clean-env -d '
 complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l cwd -d 'Directory the program starts in; the caller\'s own if unset' -r -f -a "(__fish_complete_directories)"
 complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l keep-capability -d 'Capabilities of the caller that survive, with or without `CAP_`; by default none do' -r -f
 complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l core-dumps -d 'Let it dump core, up to the caller\'s own maximum (RLIMIT_CORE); off by default' -r
+complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l manage-tasks -d 'Set limits, priorities, affinity and scheduling of its own processes and threads by their ids, as renice, taskset and pthread_setaffinity_np do; otherwise a program may do that to the calling thread alone' -r
 complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l deny-syscall -d 'System calls, or @groups of them, refused with EPERM beyond the base deny list' -r -f
 complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l allow-syscall -d 'System calls, or @groups of them, lifted from the base deny list; listed as weakened' -r -f
 complete -c sandlock -n "__fish_sandlock_using_subcommand run" -l only-syscall -d 'Allow-list: every call outside it is answered ENOSYS' -r -f
@@ -67,6 +68,7 @@ complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l clean-env 
 complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l cwd -d 'Directory the program starts in; the caller\'s own if unset' -r -f -a "(__fish_complete_directories)"
 complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l keep-capability -d 'Capabilities of the caller that survive, with or without `CAP_`; by default none do' -r -f
 complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l core-dumps -d 'Let it dump core, up to the caller\'s own maximum (RLIMIT_CORE); off by default' -r
+complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l manage-tasks -d 'Set limits, priorities, affinity and scheduling of its own processes and threads by their ids, as renice, taskset and pthread_setaffinity_np do; otherwise a program may do that to the calling thread alone' -r
 complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l deny-syscall -d 'System calls, or @groups of them, refused with EPERM beyond the base deny list' -r -f
 complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l allow-syscall -d 'System calls, or @groups of them, lifted from the base deny list; listed as weakened' -r -f
 complete -c sandlock -n "__fish_sandlock_using_subcommand explain" -l only-syscall -d 'Allow-list: every call outside it is answered ENOSYS' -r -f
