@@ -64,6 +64,7 @@ fn features(host: &Host) -> Vec<(&'static str, String, &'static str)> {
         ("wait_killable_recv", yes_no(notifications.wait_killable_recv), "Linux 5.19"),
         ("sync_wake_up", yes_no(notifications.sync_wake_up), "Linux 6.6"),
         ("addfd_send", yes_no(notifications.addfd_send), "Linux 5.14"),
+        ("receive_ends", yes_no(notifications.receive_ends), "Linux 6.11"),
         ("child_lists", yes_no(host.child_lists), "Linux 4.2, with /proc mounted"),
         ("subreaper", yes_no(host.subreaper), "Linux 3.4, outside of any sandbox of this kind"),
     ]
