@@ -8,6 +8,7 @@ mod limits;
 mod model;
 mod network;
 mod random;
+mod trap;
 
 use super::filter::{self, Program};
 use crate::host::Host;

@@ -31,7 +31,7 @@ pub(crate) enum Trapped {
 
 /// What is trapped, by the number of the call.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Trapping(BTreeMap<i64, Trapped>);
+pub(crate) struct Trapping(pub(super) BTreeMap<i64, Trapped>);
 
 impl Trapping {
     /// Traps call `number` also where all of `conditions` hold.
@@ -66,7 +66,7 @@ impl Trapping {
 const PLACEHOLDER: (SeccompAction, u32) = (SeccompAction::Trace(0), libc::SECCOMP_RET_TRACE);
 const RETURN: u16 = 0x06; // BPF_RET | BPF_K
 
-fn with_placeholder(
+pub(super) fn with_placeholder(
     trapped: BTreeMap<i64, Trapped>,
     arch: Arch,
 ) -> Result<BpfProgram, BackendError> {

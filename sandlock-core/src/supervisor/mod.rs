@@ -167,3 +167,6 @@ struct Ready {
     ended: bool,
     bell: bool,
 }
+
+#[cfg(test)]
+mod tests;
