@@ -348,3 +348,58 @@ where
 fn is_refused(error: &Error) -> bool {
     error.step() == Some(Step::Execute) && error.errno() == Some(libc::EACCES)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::{HandlerCtx, NotifAction, PolicyBuilder};
+
+    /// Makes one call that the base deny list refuses and that needs no privilege, and prints the
+    /// error number: name_to_handle_at(2) with room for no handle.
+    const PROGRAM: &str = "
+import ctypes, sys
+libc = ctypes.CDLL(None, use_errno=True)
+handle, mount = ctypes.create_string_buffer(64), ctypes.c_int()
+libc.syscall(int(sys.argv[1]), -100, b'/usr', handle, ctypes.byref(mount), 0)
+print(ctypes.get_errno())
+";
+
+    fn policy() -> PolicyBuilder {
+        let policy = Policy::builder().fs_read("/usr").fs_read_if_exists("/lib");
+        policy.fs_read_if_exists("/lib64").fs_read_if_exists("/etc/ld.so.cache")
+    }
+
+    fn errno(sandbox: &Sandbox) -> i32 {
+        let number = Syscall::NAME_TO_HANDLE_AT.nr().to_string();
+        let out = sandbox.run(["/usr/bin/python3", "-c", PROGRAM, &number]).unwrap();
+        let printed = String::from_utf8_lossy(out.stdout());
+        printed.trim().parse().unwrap_or_else(|_| panic!("{printed} {out:?}"))
+    }
+
+    #[test]
+    fn a_handler_behind_the_check_cannot_let_through_what_the_kernel_refuses() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let registration = || {
+            let asked = Arc::clone(&asked);
+            let handler = move |_: &HandlerCtx<'_>| {
+                asked.fetch_add(1, Ordering::SeqCst);
+                NotifAction::Continue
+            };
+            Registration::handler(Syscall::NAME_TO_HANDLE_AT, handler, HandlerOptions::new())
+        };
+        let sandbox = Sandbox::new(policy().build().unwrap()).unwrap();
+        let refused = sandbox.clone().register(registration()).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Registration);
+        let handlers = sandbox.handlers.with_unchecked(sandbox.plan(), registration());
+        assert_eq!(errno(&Sandbox { handlers, ..sandbox }), libc::EPERM);
+        assert_eq!(asked.load(Ordering::SeqCst), 0, "the kernel asks nobody");
+
+        // The same handler, where the policy does not refuse the call.
+        let lifted = policy().allow_syscalls(["name_to_handle_at"]).build().unwrap();
+        let lifted = Sandbox::new(lifted).unwrap().register(registration()).unwrap();
+        assert_ne!(errno(&lifted), libc::EPERM);
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+    }
+}

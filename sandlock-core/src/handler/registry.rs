@@ -92,6 +92,13 @@ impl Handlers {
         Handlers::of(plan, registrations, notifications)
     }
 
+    /// As [`with`](Handlers::with), without a look at whether that makes sense.
+    #[cfg(test)]
+    pub(crate) fn with_unchecked(&self, plan: &Plan, registration: Registration) -> Handlers {
+        let registrations = self.registrations.iter().cloned().chain([registration]).collect();
+        Handlers::of(plan, registrations, crate::host::Host::current().notifications()).unwrap()
+    }
+
     /// What a supervisor needs; `None` where nothing is trapped.
     pub(crate) fn supervised(&self) -> Option<&Arc<Supervised>> {
         self.supervised.as_ref()
