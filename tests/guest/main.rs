@@ -19,11 +19,12 @@ mod launch;
 mod life;
 mod report;
 mod sockets;
+mod storm;
 mod tasks;
 mod timer;
 
 /// Each does the action if it is one of its own.
-const ACTIONS: [fn(&str, &[&OsStr]) -> bool; 9] = [
+const ACTIONS: [fn(&str, &[&OsStr]) -> bool; 10] = [
     calls::run,
     facts::run,
     files::run,
@@ -31,6 +32,7 @@ const ACTIONS: [fn(&str, &[&OsStr]) -> bool; 9] = [
     launch::run,
     life::run,
     sockets::run,
+    storm::run,
     tasks::run,
     timer::run,
 ];

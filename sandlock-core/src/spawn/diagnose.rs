@@ -16,6 +16,12 @@ pub(crate) fn failed_start(step: Step, errno: i32, command: &Command, plan: &Pla
         Step::ChangeDirectory if let Some(directory) = &command.directory => {
             directory.refused(errno).with_step(step)
         }
+        Step::Listener if errno == libc::EBUSY => {
+            let error = Error::step_failed(step, errno);
+            error.with_hint(
+                "somebody is asked about the calls of this process itself: one at a time",
+            )
+        }
         _ => Error::step_failed(step, errno),
     }
 }
@@ -34,7 +40,7 @@ fn cannot_execute(errno: i32, command: &Command, plan: &Plan) -> Error {
         libc::EACCES => {
             let uncovered = uncovered(&path, plan);
             if uncovered.is_empty() {
-                return simple("its file system may be mounted noexec");
+                return simple("its file system may be mounted noexec, or a handler refuses it");
             }
             let message = format!(
                 "does not cover {}, so \"{}\" cannot be started",

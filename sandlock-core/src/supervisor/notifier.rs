@@ -50,12 +50,14 @@ impl Drop for Notifier {
     }
 }
 
+/// The standard library panics where a handler has ended the thread by exit(2), which no thread may.
 fn join(thread: JoinHandle<Result<Findings>>) -> Result<Findings> {
-    thread.join().unwrap_or_else(|_| Err(lost()))
+    let joined = catch_unwind(AssertUnwindSafe(|| thread.join()));
+    joined.unwrap_or_else(Err).unwrap_or_else(|_| Err(lost()))
 }
 
 fn lost() -> Error {
-    Error::new(ErrorKind::Io, "the supervisor's thread panicked; the tree has ended")
+    Error::new(ErrorKind::Io, "the supervisor's thread has gone; the tree has ended")
 }
 
 /// The work of the thread. A tree whose supervision fails is ended by its keeper, when the thread
