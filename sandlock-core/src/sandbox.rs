@@ -378,6 +378,120 @@ print(ctypes.get_errno())
         printed.trim().parse().unwrap_or_else(|_| panic!("{printed} {out:?}"))
     }
 
+    fn sandbox() -> Sandbox {
+        Sandbox::new(policy().build().unwrap()).unwrap()
+    }
+
+    /// `sandbox` with one more handler, on a kernel that has nothing but what it must have.
+    fn on_an_old_kernel<H: Handler>(sandbox: &Sandbox, call: Syscall, handler: H) -> Sandbox {
+        let old = Notifications { user_notification: true, ..Notifications::default() };
+        let registration = Registration::handler(call, handler, HandlerOptions::new());
+        let handlers = sandbox.handlers.with(sandbox.plan(), registration, old).unwrap();
+        Sandbox { handlers, ..sandbox.clone() }
+    }
+
+    #[test]
+    fn a_kernel_without_what_makes_it_fast_and_firm_is_used_and_told() {
+        let served = |_: &HandlerCtx<'_>| NotifAction::InjectBytes(b"served\n".to_vec());
+        let open = move |cx: &HandlerCtx<'_>| match cx.path_arg(1) {
+            Ok(path) if path.ends_with("served") => served(cx),
+            _ => NotifAction::Continue,
+        };
+        let uname = |_: &HandlerCtx<'_>| NotifAction::Errno(libc::EACCES);
+        let old = on_an_old_kernel(&sandbox(), Syscall::OPENAT, open);
+        let old = on_an_old_kernel(&old, Syscall::UNAME, uname);
+        for _ in 0..20 {
+            let out = old.run(["sh", "-c", "cat /served; uname -s || exec true"]).unwrap();
+            assert!(out.success(), "{out:?}");
+            assert_eq!(out.stdout(), b"served\n");
+            let degraded = out.enforcement().degraded.join("\n");
+            assert!(degraded.contains("WAIT_KILLABLE_RECV (Linux 5.19)"), "{degraded}");
+            assert!(degraded.contains("SYNC_WAKE_UP (Linux 6.6)"), "{degraded}");
+        }
+        // The twin: the running kernel, as it is.
+        let new = sandbox().add_handler(Syscall::UNAME, uname).unwrap();
+        let lacks = new.run(["true"]).unwrap().enforcement().degraded.len();
+        let has = Host::current().notifications();
+        assert_eq!(lacks, usize::from(!has.wait_killable_recv) + usize::from(!has.sync_wake_up));
+    }
+
+    #[test]
+    fn a_kernel_that_asks_nobody_is_unsupported() {
+        let sandbox = sandbox();
+        let none = |_: &HandlerCtx<'_>| NotifAction::Continue;
+        let registration = Registration::handler(Syscall::UNAME, none, HandlerOptions::new());
+        let nothing = Notifications::default();
+        let error = sandbox.handlers.with(sandbox.plan(), registration, nothing).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        let tasks = policy().manage_tasks(true).build().unwrap();
+        let plan = Plan::new(&tasks, Host::current()).unwrap();
+        assert_eq!(Handlers::new(&plan, || nothing).unwrap_err().kind(), ErrorKind::Unsupported);
+        // Nobody is asked what the kernel can do where nothing is to be trapped.
+        Handlers::new(sandbox.plan(), || panic!("not asked")).unwrap();
+    }
+
+    /// Signals the test's own process, its session and everybody, which must fail, and a child and
+    /// its group, which must not.
+    const SIGNALS: &str = "
+import ctypes, os, signal, subprocess, sys
+outside = int(sys.argv[1])
+def attempt(name, call):
+    try: call(); print(name, 'ok')
+    except OSError as error: print(name, error.errno)
+child = subprocess.Popen(['sleep', '60'], process_group=0)
+attempt('outside', lambda: os.kill(outside, 0))
+attempt('outside group', lambda: os.killpg(outside, 0))
+attempt('everybody', lambda: os.kill(-1, 0))
+attempt('outside pidfd', lambda: signal.pidfd_send_signal(os.pidfd_open(outside), 0))
+libc = ctypes.CDLL(None, use_errno=True)
+def tgkill(tgid, tid):
+    if libc.tgkill(tgid, tid, 0) != 0: raise OSError(ctypes.get_errno(), '')
+attempt('outside thread', lambda: tgkill(outside, outside))
+attempt('outside thread in disguise', lambda: tgkill(os.getpid(), outside))
+attempt('self', lambda: os.kill(os.getpid(), 0))
+attempt('own group', lambda: os.kill(0, 0))
+attempt('child group', lambda: os.killpg(child.pid, 0))
+attempt('child', lambda: os.kill(child.pid, signal.SIGKILL))
+print('ended', child.wait())
+";
+
+    /// What [`SIGNALS`] prints on a kernel that scopes no signals.
+    fn signals(policy: PolicyBuilder) -> String {
+        use crate::{Protection, ProtectionMode};
+        let scopes = [Protection::SignalScope, Protection::AbstractUnixScope];
+        let policy = scopes
+            .into_iter()
+            .fold(policy, |policy, scope| policy.protection(scope, ProtectionMode::IfAvailable));
+        let old = Host::fake(5);
+        let plan = Plan::new(&policy.build().unwrap(), &old).unwrap();
+        let handlers = Handlers::new(&plan, notifications).unwrap();
+        let sandbox = Sandbox { prepared: Arc::new(Prepared::new(plan).unwrap()), handlers };
+        let outside = std::process::id().to_string();
+        let out = sandbox.run(["/usr/bin/python3", "-c", SIGNALS, &outside]).unwrap();
+        assert!(out.success(), "{out:?}");
+        String::from_utf8_lossy(out.stdout()).into_owned()
+    }
+
+    #[test]
+    fn signals_are_judged_where_the_kernel_does_not_scope_them() {
+        let inside = "self ok\nown group ok\nchild group ok\nchild ok\nended -9\n";
+        assert_eq!(
+            signals(policy().manage_tasks(true)),
+            format!(
+                "outside {eperm}\noutside group {eperm}\neverybody {eperm}\n\
+                 outside pidfd {enosys}\noutside thread {eperm}\n\
+                 outside thread in disguise {eperm}\n{inside}",
+                eperm = libc::EPERM,
+                enosys = libc::ENOSYS
+            )
+        );
+        // Without the setting the kernel is asked alone, and it would let the signals through.
+        let unjudged = signals(policy());
+        assert!(unjudged.starts_with("outside ok\n"), "{unjudged}");
+        assert!(unjudged.contains("outside pidfd ok\n"), "{unjudged}");
+        assert!(unjudged.ends_with(inside), "{unjudged}");
+    }
+
     #[test]
     fn a_handler_behind_the_check_cannot_let_through_what_the_kernel_refuses() {
         let asked = Arc::new(AtomicUsize::new(0));
@@ -389,7 +503,7 @@ print(ctypes.get_errno())
             };
             Registration::handler(Syscall::NAME_TO_HANDLE_AT, handler, HandlerOptions::new())
         };
-        let sandbox = Sandbox::new(policy().build().unwrap()).unwrap();
+        let sandbox = sandbox();
         let refused = sandbox.clone().register(registration()).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Registration);
         let handlers = sandbox.handlers.with_unchecked(sandbox.plan(), registration());

@@ -20,8 +20,8 @@ use crate::text::errno_of;
 /// Whatever touches the task checks that it still waits, before and after: a [`TaskError::Gone`]
 /// says that it does not, and an answer has no effect any more then.
 pub struct HandlerCtx<'a> {
-    pub(super) dispatcher: &'a Dispatcher,
-    pub(super) call: &'a Call,
+    dispatcher: &'a Dispatcher,
+    call: &'a Call,
 }
 
 /// The most bytes that are read or written at once.

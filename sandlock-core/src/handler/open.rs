@@ -104,23 +104,17 @@ impl HandlerCtx<'_> {
     /// the arguments of openat2(2); otherwise as [`path_arg`](HandlerCtx::path_arg).
     pub fn open_request(&self) -> Result<OpenRequest, TaskError> {
         let [first, second, third, fourth, ..] = self.args();
-        let here = libc::AT_FDCWD;
         match self.syscall() {
-            #[cfg(target_arch = "x86_64")]
-            Syscall::OPEN => Ok(OpenRequest::new(here, self.path_arg(0)?, second as i32, third)),
-            #[cfg(target_arch = "x86_64")]
-            Syscall::CREAT => {
-                let flags = libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC;
-                Ok(OpenRequest::new(here, self.path_arg(0)?, flags, second))
-            }
             Syscall::OPENAT => {
                 Ok(OpenRequest::new(first as i32, self.path_arg(1)?, third as i32, fourth))
             }
             Syscall::OPENAT2 => self.openat2_request(first as i32, third, fourth),
-            other => {
-                let _unused = here;
-                Err(TaskError::NotAnOpen(other))
-            }
+            other => match superseded(other, [second, third]) {
+                Some((flags, mode)) => {
+                    Ok(OpenRequest::new(libc::AT_FDCWD, self.path_arg(0)?, flags, mode))
+                }
+                None => Err(TaskError::NotAnOpen(other)),
+            },
         }
     }
 
@@ -224,6 +218,22 @@ impl HandlerCtx<'_> {
             })),
         }
     }
+}
+
+/// Flags and mode of the older calls, from their arguments behind the path.
+#[cfg(target_arch = "x86_64")]
+fn superseded(call: Syscall, [second, third]: [u64; 2]) -> Option<(i32, u64)> {
+    match call {
+        Syscall::OPEN => Some((second as i32, third)),
+        Syscall::CREAT => Some((libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC, second)),
+        _ => None,
+    }
+}
+
+/// This architecture has none of them.
+#[cfg(not(target_arch = "x86_64"))]
+fn superseded(_: Syscall, _: [u64; 2]) -> Option<(i32, u64)> {
+    None
 }
 
 /// Whether a descriptor for the answer to `cx` is to be closed when the task executes a program: as

@@ -131,6 +131,9 @@ fn used_protections(
                     Protection::NetTcp if names_ports(policy) => {
                         "; net.allow: every TCP port is in reach"
                     }
+                    Protection::SignalScope if policy.process.manage_tasks => {
+                        "; the supervisor judges signals instead"
+                    }
                     _ => "",
                 };
                 enforcement.degraded.push(format!(

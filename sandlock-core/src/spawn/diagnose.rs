@@ -37,6 +37,11 @@ fn cannot_execute(errno: i32, command: &Command, plan: &Plan) -> Error {
         Error::new(ErrorKind::CannotExecute, message).with_hint(hint)
     };
     match errno {
+        // Nothing else returns from a successful execve(2).
+        0 => Error::new(
+            ErrorKind::CannotExecute,
+            format!("cannot execute \"{}\": a handler answered instead", one_line(&command.path)),
+        ),
         libc::EACCES => {
             let uncovered = uncovered(&path, plan);
             if uncovered.is_empty() {

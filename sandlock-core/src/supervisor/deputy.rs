@@ -67,6 +67,7 @@ impl Deputy {
         cx: &HandlerCtx<'_>,
         mut opening: Opening,
     ) -> Result<OwnedFd, TaskError> {
+        cx.check_waiting()?;
         let office = self.office()?;
         let status =
             cx.in_our_proc(|| std::fs::read_to_string(format!("/proc/{}/status", cx.task())));

@@ -31,6 +31,13 @@ pub(crate) enum Received {
     End,
 }
 
+/// What poll(2) says of a listener.
+enum Polled {
+    Call,
+    Nothing,
+    End,
+}
+
 /// What a call is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -72,29 +79,40 @@ impl Listener {
 
     /// SECCOMP_IOCTL_NOTIF_RECV: waits for the next call.
     pub(crate) fn receive(&self) -> Result<Received, Errno> {
-        if !self.tells_end && self.waits_for_nobody(PollTimeout::NONE)? {
-            return Ok(Received::End);
+        if !self.tells_end {
+            match self.poll(PollTimeout::NONE)? {
+                Polled::Call => {}
+                Polled::Nothing => return Ok(Received::Nothing),
+                Polled::End => return Ok(Received::End),
+            }
         }
         let mut buffer = [0u64; WORDS];
         match self.ioctl(libc::SECCOMP_IOCTL_NOTIF_RECV, buffer.as_mut_ptr()) {
             // SAFETY: the buffer is larger and at least as aligned, and every bit pattern is valid.
             Ok(_) => Ok(Received::Call(unsafe { buffer.as_ptr().cast::<seccomp_notif>().read() })),
             Err(libc::EINTR) => Ok(Received::Nothing),
-            Err(libc::ENOENT) if self.waits_for_nobody(PollTimeout::ZERO)? => Ok(Received::End),
-            Err(libc::ENOENT) => Ok(Received::Nothing),
+            Err(libc::ENOENT) => match self.poll(PollTimeout::ZERO)? {
+                Polled::End => Ok(Received::End),
+                Polled::Call | Polled::Nothing => Ok(Received::Nothing),
+            },
             Err(errno) => Err(errno),
         }
     }
 
-    /// Whether no task is left, as far as that shows within `patience`.
-    fn waits_for_nobody(&self, patience: PollTimeout) -> Result<bool, Errno> {
+    /// poll(2): what is there within `patience`.
+    fn poll(&self, patience: PollTimeout) -> Result<Polled, Errno> {
         let mut fds = [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)];
         match poll(&mut fds, patience) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Ok(_) => {}
+            Err(nix::errno::Errno::EINTR) => return Ok(Polled::Nothing),
             Err(errno) => return Err(errno as Errno),
         }
-        let ended = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
-        Ok(fds[0].revents().is_some_and(|revents| revents.intersects(ended)))
+        let events = fds[0].revents().unwrap_or(PollFlags::POLLERR);
+        Ok(match events {
+            _ if events.is_empty() => Polled::Nothing,
+            PollFlags::POLLIN => Polled::Call,
+            _ => Polled::End,
+        })
     }
 
     /// SECCOMP_IOCTL_NOTIF_SEND: answers the call `id`. ENOENT: its task has ended.

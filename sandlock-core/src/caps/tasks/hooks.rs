@@ -17,7 +17,7 @@ pub(crate) fn judge(cx: &HandlerCtx<'_>) -> NotifAction {
     }
 }
 
-/// The id of the one process or thread that a call means; `None` if it means more than one.
+/// The id of the process or thread that a call means; `None` if it means a user, or everybody.
 fn target(call: Syscall, arguments: &[u64; 6]) -> Option<i32> {
     // The kernel looks at 32 bits of each.
     let [first, second, ..] = arguments.map(|argument| argument as i32);
@@ -25,6 +25,8 @@ fn target(call: Syscall, arguments: &[u64; 6]) -> Option<i32> {
         Syscall::GETPRIORITY | Syscall::SETPRIORITY | Syscall::IOPRIO_SET => second,
         // The thread; the group that it is said to be in only narrows that down.
         Syscall::TGKILL | Syscall::RT_TGSIGQUEUEINFO => second,
+        // A group, which is judged by its leader: nobody outside joins a group of the tree.
+        Syscall::KILL if first < -1 => first.checked_neg()?,
         _ => first,
     };
     (id > 0).then_some(id)
