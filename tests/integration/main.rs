@@ -13,6 +13,7 @@ mod arguments;
 mod bystanders;
 mod calls;
 mod child;
+mod deadlines;
 mod deny_list;
 mod filesystem;
 mod harness;

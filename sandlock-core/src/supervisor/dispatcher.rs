@@ -72,8 +72,8 @@ pub(crate) enum Decision {
     By(NotifAction, Arc<str>),
     /// Nobody objects.
     Nobody,
-    /// This one failed, and the tree is to end.
-    Fatal(Arc<str>),
+    /// Somebody failed, and the tree is to end.
+    Fatal(HandlerError),
 }
 
 /// What a thread that asks comes to.
@@ -245,10 +245,7 @@ impl Dispatcher {
         };
         let failure = failure(cx.call(), &link.name, message);
         match link.on_error {
-            OnError::Kill => {
-                self.journal.end_with(failure);
-                Decision::Fatal(Arc::clone(&link.name))
-            }
+            OnError::Kill => Decision::Fatal(failure),
             OnError::Deny(errno) => {
                 self.journal.note(failure);
                 Decision::By(NotifAction::Errno(errno), Arc::clone(&link.name))
@@ -270,7 +267,12 @@ impl Dispatcher {
                 }
                 (answer::carry_out(&*self.calls, &cx, action), Some(by))
             }
-            Decision::Fatal(by) => (answer::kill(&*self.calls, call), Some(by)),
+            Decision::Fatal(failure) => {
+                let by = failure.handler.as_str().into();
+                // Before the tree can have ended.
+                self.journal.end_with(failure);
+                (answer::kill(&*self.calls, call), Some(by))
+            }
         };
         let verdict = Verdict::new(outcome, by.as_deref().unwrap_or("policy"));
         self.watch(chain, &cx, |watcher, cx| watcher.observer.verdict(cx, &verdict));
