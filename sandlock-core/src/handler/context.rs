@@ -79,8 +79,9 @@ impl<'a> HandlerCtx<'a> {
     ///
     /// [`TaskError::Unmapped`] where not all of them are mapped, never fewer bytes than asked for;
     /// [`TaskError::TooLong`]; [`TaskError::Gone`]; [`TaskError::Failed`] where this process may not
-    /// read the task's memory: that of another user, or of a program that made itself unreadable
-    /// (prctl(2) PR_SET_DUMPABLE), needs CAP_SYS_PTRACE.
+    /// read the task's memory: that of another user, or of a program that executes a file which it
+    /// may not read itself, needs CAP_SYS_PTRACE. A program can bring that about, so an unreadable
+    /// argument is to be refused.
     pub fn read_child_mem(&self, address: u64, len: usize) -> Result<Vec<u8>, TaskError> {
         let mut parts = self.read_child_vectored(&[(address, len)])?;
         Ok(parts.pop().unwrap_or_default())

@@ -101,7 +101,8 @@ pub trait Observer: Send + Sync + 'static {
     fn call(&self, cx: &HandlerCtx<'_>);
 
     /// What became of it. The task has been answered and runs on, so that its memory can no longer
-    /// be read here. Called in the order in which calls are answered.
+    /// be read here. Called by the thread that answered: by several at once, in no order, where
+    /// handlers of this call are [pooled](HandlerOptions::pooled).
     fn verdict(&self, cx: &HandlerCtx<'_>, verdict: &Verdict<'_>) {
         let (_, _) = (cx, verdict);
     }

@@ -134,12 +134,14 @@ impl Handlers {
 impl Supervised {
     /// What this kernel lacks of what supervision would like to have.
     pub(crate) fn degraded(&self) -> impl Iterator<Item = String> {
-        let Notifications { wait_killable_recv, sync_wake_up, .. } = self.notifications;
+        let Notifications { wait_killable_recv, sync_wake_up, addfd_send, .. } = self.notifications;
+        let inject = "notifications: without ADDFD_FLAG_SEND (Linux 5.14) no descriptor can be \
+                      injected";
         let killable = "notifications: without WAIT_KILLABLE_RECV (Linux 5.19) a signal can \
                         interrupt a call while a handler is asked about it";
         let sync = "notifications: without SYNC_WAKE_UP (Linux 6.6) an answer takes several times \
                     as long";
-        [(wait_killable_recv, killable), (sync_wake_up, sync)]
+        [(addfd_send, inject), (wait_killable_recv, killable), (sync_wake_up, sync)]
             .into_iter()
             .filter(|(has, _)| !has)
             .map(|(_, line)| line.to_owned())
