@@ -13,13 +13,12 @@ fn main() -> sandlock::Result<()> {
         .fs_read_if_exists("/lib64")
         .build()?;
     let allowed = Sandbox::new(policy)?;
-    let denied = allowed
-        .clone()
-        .add_handler(Syscall::UNAME, |_: &HandlerCtx<'_>| NotifAction::Errno(libc::EACCES))?;
+    let refuse = |_: &HandlerCtx<'_>| NotifAction::Errno(libc::EACCES);
+    let denied = allowed.clone().add_handler(Syscall::UNAME, refuse)?;
 
     let out = allowed.run(["uname", "-s"])?;
-    println!("without: {}", String::from_utf8_lossy(out.stdout()).trim_end());
+    println!("without a handler: {}", String::from_utf8_lossy(out.stdout()).trim_end());
     let out = denied.run(["uname", "-s"])?;
-    println!("with:    {}", String::from_utf8_lossy(out.stderr()).trim_end());
+    println!("with a handler:    {}", String::from_utf8_lossy(out.stderr()).trim_end());
     Ok(())
 }

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sandlock::{HandlerCtx, Observer, Policy, Sandbox, Syscall, Verdict};
+use sandlock::{HandlerCtx, Observer, Policy, Sandbox, Syscall, TaskError};
 
 type Counts = BTreeMap<PathBuf, u32>;
 
-/// Counts how often each path is opened.
+/// Counts how often each path is opened. Clones count together.
 #[derive(Clone, Default)]
 struct OpenAudit(Arc<Mutex<Counts>>);
 
@@ -23,23 +23,17 @@ impl OpenAudit {
 }
 
 impl Observer for OpenAudit {
-    // Here the task waits, and its memory can be read; after the verdict it runs on.
+    // Here the task waits, and its memory can be read; at the verdict it runs on.
     fn call(&self, cx: &HandlerCtx<'_>) {
-        let path = match cx.path_arg(1).and_then(|path| cx.display_path(directory(cx), path)) {
-            Ok(path) => path,
-            Err(error) => format!("({error})").into(),
-        };
+        let path = shown_path(cx).unwrap_or_else(|error| format!("({error})").into());
         *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(path).or_default() += 1;
-    }
-
-    fn verdict(&self, _: &HandlerCtx<'_>, verdict: &Verdict<'_>) {
-        assert_eq!(verdict.by, "policy", "nobody else decides here");
     }
 }
 
-/// The first argument is a descriptor, of 32 bits.
-fn directory(cx: &HandlerCtx<'_>) -> Option<i32> {
-    Some(cx.args()[0] as i32)
+/// The path as a person would want to see it; the first argument is the directory it begins at.
+fn shown_path(cx: &HandlerCtx<'_>) -> Result<PathBuf, TaskError> {
+    let directory = cx.args()[0] as i32;
+    cx.display_path(Some(directory), cx.path_arg(1)?)
 }
 
 fn main() -> sandlock::Result<()> {
@@ -52,12 +46,12 @@ fn main() -> sandlock::Result<()> {
     let audit = OpenAudit::default();
     let sandbox = Sandbox::new(policy)?.add_observer(Syscall::OPENAT, audit.clone())?;
     let out = sandbox.run(["/usr/bin/python3", "-c", "print(42)"])?;
+    println!("python3 printed {}", String::from_utf8_lossy(out.stdout()).trim_end());
 
     let counts = audit.counts();
+    println!("it opened {} paths with {} calls:", counts.len(), counts.values().sum::<u32>());
     for (path, count) in &counts {
         println!("{count:4} {}", path.display());
     }
-    let calls: u32 = counts.values().sum();
-    println!("{calls} opens of {} paths; {}", counts.len(), String::from_utf8_lossy(out.stdout()));
     Ok(())
 }

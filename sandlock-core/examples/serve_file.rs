@@ -28,8 +28,10 @@ fn main() -> sandlock::Result<()> {
         .fs_read_if_exists("/etc/ld.so.cache")
         .build()?;
     let sandbox = Sandbox::new(policy)?.add_handler(Syscall::OPENAT, serve)?;
-    let out = sandbox.run(["cat", GREETING, "/etc/hostname"])?;
-    println!("{}", String::from_utf8_lossy(out.stdout()).trim_end());
-    println!("{}", String::from_utf8_lossy(out.stderr()).trim_end());
+    for path in [GREETING, "/usr/lib/os-release", "/etc/hostname"] {
+        let out = sandbox.run(["head", "-n", "1", path])?;
+        let text = if out.success() { out.stdout() } else { out.stderr() };
+        println!("{path:19}  {}", String::from_utf8_lossy(text).trim_end());
+    }
     Ok(())
 }
