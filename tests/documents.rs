@@ -5,3 +5,6 @@ mod readme {}
 
 #[doc = include_str!("../docs/lifecycle.md")]
 mod lifecycle {}
+
+#[doc = include_str!("../docs/extension-handlers.md")]
+mod extension_handlers {}

@@ -37,7 +37,7 @@ impl<'a> HandlerCtx<'a> {
         HandlerCtx { dispatcher, call }
     }
 
-    /// The kernel's number for this call: no other one of the same sandbox has it.
+    /// The kernel's number for this call: no other one of the same run has it.
     pub fn id(&self) -> u64 {
         self.call.notification.id
     }
