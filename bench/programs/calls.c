@@ -7,18 +7,16 @@
 #include <err.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "confine.h"
+#include "timing.h"
 
 #define FILE_NAME "/etc/passwd"
-#define CHUNKS 11
 
 static int opened;
 
@@ -85,39 +83,6 @@ static const struct {
 	{ "fork+wait", call_fork, 5 },
 	{ "fcntl", call_fcntl, 1000 },
 };
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1e9 + time.tv_nsec;
-}
-
-static int ascending(const void *left, const void *right)
-{
-	double a = *(const double *)left, b = *(const double *)right;
-
-	return (a > b) - (a < b);
-}
-
-/* The median of several chunks: one interruption spoils one chunk, not the figure. */
-static double time_of(int (*call)(void), int repeat)
-{
-	double chunks[CHUNKS];
-
-	for (int chunk = 0; chunk < CHUNKS; chunk++) {
-		double start = now();
-
-		for (int i = 0; i < repeat; i++) {
-			if (call())
-				err(1, "a call that must succeed failed");
-		}
-		chunks[chunk] = (now() - start) / repeat;
-	}
-	qsort(chunks, CHUNKS, sizeof(*chunks), ascending);
-	return chunks[CHUNKS / 2];
-}
 
 int main(int argc, char **argv)
 {

@@ -5,12 +5,15 @@
 mod again;
 mod calls;
 mod grants;
+mod handlers;
 mod many;
 mod resident;
 mod rounds;
 mod spawn;
 mod start;
+mod supervised;
 mod table;
+mod trapped;
 
 use std::process::ExitCode;
 
@@ -24,6 +27,12 @@ fn main() -> ExitCode {
         [start::CHILD, resident_mib] => {
             let resident_mib = resident_mib.parse().expect("a number of MiB");
             start::measure_here(resident_mib);
+            ExitCode::SUCCESS
+        }
+        ["handlers"] => {
+            let mut rows = handlers::rows();
+            rows.extend(supervised::rows());
+            table::print(&rows, &[handlers::latency()]);
             ExitCode::SUCCESS
         }
         [many::RUNS] => {
@@ -44,9 +53,12 @@ fn main() -> ExitCode {
 fn report(strict: bool) -> ExitCode {
     let mut rows = start::rows(0);
     rows.extend(start::rows(2048));
-    let (many, amounts) = many::figures();
+    let (many, mut amounts) = many::figures();
     rows.extend(many);
     rows.extend(calls::rows());
+    rows.extend(handlers::rows());
+    rows.extend(supervised::rows());
+    amounts.push(handlers::latency());
     table::print(&rows, &amounts);
     let missed = rows.iter().any(|row| row.passes() == Some(false))
         || amounts.iter().any(|amount| !amount.passes());

@@ -8,7 +8,7 @@ use crate::again;
 use crate::grants;
 use crate::rounds::{Times, interleave, median};
 use crate::spawn::Spawn;
-use crate::table::{Amount, Row};
+use crate::table::{Amount, Row, Unit};
 
 /// The arguments that make this program measure and print them.
 pub(crate) const RUNS: &str = "measure-runs";
@@ -44,7 +44,10 @@ pub(crate) fn figures() -> (Vec<Row>, Vec<Amount>) {
         row("one Sandbox, to one for each run", &new, &reused, None),
         row("run_all, 4 at once, to in a row", &reused, &at_once, None),
     ];
-    let amount = |name, kib: &Times, goal| Amount { name, kib: median(kib.iter().copied()), goal };
+    let amount = |name, kib: &Times, goal| {
+        let ours = median(kib.iter().copied());
+        Amount { name, ours, goal, unit: Unit::Kib }
+    };
     let amounts = vec![
         amount("memory after 10,000 runs, more", &growth, GROWTH_GOAL_KIB),
         amount("memory of a running sandbox", &running, RUNNING_GOAL_KIB),

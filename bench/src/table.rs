@@ -25,18 +25,34 @@ impl Row {
     }
 }
 
-/// Memory, which is no matter of a noisy machine.
+/// What is promised as it is, and not as a ratio.
 pub(crate) struct Amount {
     pub(crate) name: &'static str,
-    pub(crate) kib: f64,
+    pub(crate) ours: f64,
     /// The most that we promise.
     pub(crate) goal: f64,
+    pub(crate) unit: Unit,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Unit {
+    Kib,
+    Nanoseconds,
+}
+
+impl Unit {
+    fn show(self, amount: f64) -> String {
+        match self {
+            Unit::Kib => format!("{amount:.0} KiB"),
+            Unit::Nanoseconds => duration(amount),
+        }
+    }
 }
 
 impl Amount {
     /// Whether the goal is met.
     pub(crate) fn passes(&self) -> bool {
-        self.kib <= self.goal
+        self.ours <= self.goal
     }
 }
 
@@ -59,8 +75,7 @@ pub(crate) fn print(rows: &[Row], amounts: &[Amount]) {
     }
     for amount in amounts {
         let none = String::new;
-        let kib = |kib: f64| format!("{kib:.0} KiB");
-        let (ours, goal) = (kib(amount.kib), kib(amount.goal));
+        let (ours, goal) = (amount.unit.show(amount.ours), amount.unit.show(amount.goal));
         let verdict = verdict(amount.passes()).to_owned();
         println!("{}", line([amount.name.to_owned(), none(), none(), ours, none(), goal, verdict]));
     }
@@ -77,7 +92,11 @@ fn line([name, native, floor, ours, ratio, goal, verdict]: [String; 7]) -> Strin
 }
 
 fn time(times: &Times) -> String {
-    match median(times.iter().copied()) {
+    duration(median(times.iter().copied()))
+}
+
+fn duration(nanoseconds: f64) -> String {
+    match nanoseconds {
         nanoseconds if nanoseconds < 10_000.0 => format!("{nanoseconds:.0} ns"),
         nanoseconds => format!("{:.0} us", nanoseconds / 1000.0),
     }
