@@ -2,12 +2,10 @@
 #include "answer.h"
 
 #include <err.h>
-#include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +30,8 @@ struct meeting {
 	/* The child's descriptor of its listener, and whether this process has its own. */
 	atomic_int listener;
 	atomic_bool is_taken;
+	/* Whether the child's next call is its last one. */
+	atomic_bool is_done;
 };
 
 static struct meeting *meeting_point(void)
@@ -71,6 +71,8 @@ static void work_trapped(int number, struct meeting *meeting, void (*work)(void)
 	while (!atomic_load(&meeting->is_taken))
 		sched_yield();
 	work();
+	atomic_store(&meeting->is_done, true);
+	syscall(number, 0, 0, 0, 0);
 }
 
 static int take_listener(pid_t child, struct meeting *meeting)
@@ -101,29 +103,27 @@ static void read_argument(int listener, const struct seccomp_notif *call, size_t
 		err(1, "SECCOMP_IOCTL_NOTIF_ID_VALID");
 }
 
-/* Until nobody is left who could call. */
-static void answer_calls(int listener, size_t length)
+static void answer_calls(int listener, struct meeting *meeting, size_t length)
 {
-	for (;;) {
+	bool is_last;
+
+	do {
 		struct seccomp_notif call;
 		struct seccomp_notif_resp response = { .val = ANSWER };
 
 		memset(&call, 0, sizeof(call));
-		if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0) {
-			/* Before Linux 6.11 this would wait for ever. */
-			if (errno == ENOENT)
-				return;
+		if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0)
 			err(1, "SECCOMP_IOCTL_NOTIF_RECV");
-		}
-		if (length)
+		is_last = atomic_load(&meeting->is_done);
+		if (length && !is_last)
 			read_argument(listener, &call, length);
 		response.id = call.id;
 		if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &response) < 0)
 			err(1, "SECCOMP_IOCTL_NOTIF_SEND");
-	}
+	} while (!is_last);
 }
 
-void answer(int number, size_t length, void (*work)(void))
+void answer(int number, size_t length, bool in_session, void (*work)(void))
 {
 	struct meeting *meeting = meeting_point();
 	pid_t child = fork();
@@ -132,10 +132,12 @@ void answer(int number, size_t length, void (*work)(void))
 	if (child < 0)
 		err(1, "fork");
 	if (child == 0) {
+		if (in_session && setsid() < 0)
+			err(1, "setsid");
 		work_trapped(number, meeting, work);
 		exit(0);
 	}
-	answer_calls(take_listener(child, meeting), length);
+	answer_calls(take_listener(child, meeting), meeting, length);
 	if (waitpid(child, &status, 0) != child || status != 0)
 		errx(1, "the child failed");
 }

@@ -2,6 +2,7 @@
  *
  *   trapped SUBJECT         what one call takes; answered, or not, by whoever started it
  *   trapped SUBJECT bare    answered by a bare loop in a process of its own
+ *   trapped SUBJECT session the same, and the calls come from another session
  *   trapped latency         the 99th percentile of answered calls, while another process waits
  *   trapped moment          when this program began, on the monotonic clock
  */
@@ -122,7 +123,7 @@ int main(int argc, char **argv)
 	double beginning = now();
 
 	if (argc < 2)
-		errx(2, "usage: trapped SUBJECT [bare] | latency | moment");
+		errx(2, "usage: trapped SUBJECT [bare | session] | latency | moment");
 	if (strcmp(argv[1], "moment") == 0) {
 		printf("%.0f\n", beginning);
 	} else if (strcmp(argv[1], "latency") == 0) {
@@ -130,7 +131,8 @@ int main(int argc, char **argv)
 	} else {
 		find_subject(argv[1]);
 		if (argc > 2)
-			answer(subject->number, subject->length, print_time);
+			answer(subject->number, subject->length, strcmp(argv[2], "session") == 0,
+			       print_time);
 		else
 			print_time();
 	}

@@ -29,8 +29,17 @@ pub(crate) fn policy(manages_tasks: bool) -> Policy {
 
 /// The subject `name`, answered by a bare loop.
 pub(crate) fn bare(name: &str) -> Subject<'_> {
+    outside(name, "bare")
+}
+
+/// The same, where caller and loop are in different sessions, as they are with a sandbox.
+pub(crate) fn across_sessions(name: &str) -> Subject<'_> {
+    outside(name, "session")
+}
+
+fn outside<'a>(name: &'a str, how: &'a str) -> Subject<'a> {
     Box::new(move || {
-        let output = Command::new(PROGRAM).args([name, "bare"]).output().expect("it starts");
+        let output = Command::new(PROGRAM).args([name, how]).output().expect("it starts");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         parse(&output.stdout)
     })
