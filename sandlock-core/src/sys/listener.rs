@@ -11,7 +11,7 @@ use syscalls::{Sysno, raw_syscall};
 use super::raw::{Errno, check};
 
 /// Room for the kernel's structures, in words.
-const WORDS: usize = 32;
+const WORDS: usize = 16;
 
 /// Where the calls of tasks behind a filter arrive and are answered.
 #[derive(Debug)]
