@@ -6,9 +6,14 @@ use crate::syscall::Syscall;
 
 /// Lets a call through whose target is in the tree.
 pub(crate) fn judge(cx: &HandlerCtx<'_>) -> NotifAction {
-    let Some(id) = target(cx.syscall(), &cx.args()) else {
-        return NotifAction::Errno(libc::EPERM);
-    };
+    let id = target(cx.syscall(), &cx.args());
+    match id {
+        // The caller itself: trapped only where a handler is registered for all such calls.
+        0 => return NotifAction::Continue,
+        1.. => {}
+        // More than one.
+        _ => return NotifAction::Errno(libc::EPERM),
+    }
     let membership = cx.in_our_proc(|| members::of(id, cx.dispatcher().keeper()));
     match membership {
         Ok(Ok(Membership::Member)) => NotifAction::Continue,
@@ -17,17 +22,16 @@ pub(crate) fn judge(cx: &HandlerCtx<'_>) -> NotifAction {
     }
 }
 
-/// The id of the process or thread that a call means; `None` if it means a user, or everybody.
-fn target(call: Syscall, arguments: &[u64; 6]) -> Option<i32> {
+/// The id of the process or thread that a call means.
+fn target(call: Syscall, arguments: &[u64; 6]) -> i32 {
     // The kernel looks at 32 bits of each.
     let [first, second, ..] = arguments.map(|argument| argument as i32);
-    let id = match call {
+    match call {
         Syscall::GETPRIORITY | Syscall::SETPRIORITY | Syscall::IOPRIO_SET => second,
         // The thread; the group that it is said to be in only narrows that down.
         Syscall::TGKILL | Syscall::RT_TGSIGQUEUEINFO => second,
         // A group, which is judged by its leader: nobody outside joins a group of the tree.
-        Syscall::KILL if first < -1 => first.checked_neg()?,
+        Syscall::KILL if first < -1 => first.checked_neg().unwrap_or(first),
         _ => first,
-    };
-    (id > 0).then_some(id)
+    }
 }
