@@ -78,11 +78,14 @@ fn bytes(word: &OsStr, answers: &[i64]) -> Vec<u8> {
             }
             format!("{text}\0").into_bytes()
         }
-        [b'#', hex @ ..] => {
-            hex.chunks(2).map(|pair| hex_digit(pair[0]) << 4 | hex_digit(pair[1])).collect()
-        }
+        [b'#', hex @ ..] => read_hex(OsStr::from_bytes(hex)),
         _ => Vec::new(),
     }
+}
+
+pub(crate) fn read_hex(text: &OsStr) -> Vec<u8> {
+    let pairs = text.as_bytes().chunks(2);
+    pairs.map(|pair| hex_digit(pair[0]) << 4 | hex_digit(pair[1])).collect()
 }
 
 fn hex_digit(digit: u8) -> u8 {

@@ -16,6 +16,7 @@ pub(crate) fn run(name: &str, arguments: &[&OsStr]) -> bool {
         "orphans" => orphans(number(), true),
         "family" => family(true),
         "family-awake" => family(false),
+        "family-calls" => family_calls(number()),
         "churn" => churn(),
         "headless" => headless(),
         "hang" => hang(),
@@ -102,6 +103,15 @@ fn orphans(count: i32, some_stop: bool) {
 fn family(some_stop: bool) {
     orphans(3, some_stop);
     println!("family ok");
+    hang();
+}
+
+/// The same, and makes a call without arguments when all are there.
+fn family_calls(number: i32) {
+    orphans(3, true);
+    // SAFETY: takes nothing.
+    unsafe { libc::syscall(number.into()) };
+    println!("family goes on");
     hang();
 }
 

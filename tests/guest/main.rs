@@ -12,11 +12,13 @@
 use std::ffi::{OsStr, OsString};
 
 mod calls;
+mod concurrent;
 mod facts;
 mod files;
 mod guard;
 mod launch;
 mod life;
+mod mapped;
 mod report;
 mod sockets;
 mod storm;
@@ -24,13 +26,15 @@ mod tasks;
 mod timer;
 
 /// Each does the action if it is one of its own.
-const ACTIONS: [fn(&str, &[&OsStr]) -> bool; 10] = [
+const ACTIONS: [fn(&str, &[&OsStr]) -> bool; 12] = [
     calls::run,
+    concurrent::run,
     facts::run,
     files::run,
     guard::run,
     launch::run,
     life::run,
+    mapped::run,
     sockets::run,
     storm::run,
     tasks::run,

@@ -10,12 +10,14 @@
 
 mod address;
 mod arguments;
+mod asked;
 mod bystanders;
 mod calls;
 mod child;
 mod deadlines;
 mod deny_list;
 mod filesystem;
+mod handlers;
 mod harness;
 mod lifecycle;
 mod limits;

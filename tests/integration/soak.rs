@@ -145,6 +145,14 @@ impl Census {
         }
     }
 
+    pub(crate) fn threads(&self) -> usize {
+        self.threads
+    }
+
+    pub(crate) fn children(&self) -> usize {
+        self.children
+    }
+
     /// Threads are listed for a moment longer than they can be joined.
     pub(crate) fn expect_again(&self) {
         let deadline = Instant::now() + Duration::from_secs(2);
