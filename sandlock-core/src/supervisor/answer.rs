@@ -18,26 +18,33 @@ pub(super) fn pass(calls: &dyn Calls, call: &Call) -> Outcome {
     send(calls, call, Answer::Continue, Outcome::Continue)
 }
 
-/// Ends the tree, and refuses the call until it has ended.
-pub(super) fn kill(calls: &dyn Calls, call: &Call) -> Outcome {
+/// Ends the tree. The call is not answered: its task would run on until the keeper has killed it, and
+/// could even end by itself before.
+pub(super) fn kill(calls: &dyn Calls) -> Outcome {
     calls.end_tree();
-    send(calls, call, Answer::Errno(libc::EPERM), Outcome::Killed);
     Outcome::Killed
 }
 
-/// Does what a handler answered.
-pub(super) fn carry_out(calls: &dyn Calls, cx: &HandlerCtx<'_>, action: NotifAction) -> Outcome {
-    let call = cx.call();
+/// Makes bytes a file, while the task's memory can still be read.
+pub(super) fn prepare(cx: &HandlerCtx<'_>, action: NotifAction) -> NotifAction {
+    match action {
+        NotifAction::InjectBytes(bytes) => match sealed(&bytes) {
+            Ok(fd) => NotifAction::InjectFd { fd, cloexec: wants_cloexec(cx) },
+            Err(errno) => NotifAction::Errno(errno),
+        },
+        other => other,
+    }
+}
+
+/// Does what a handler answered, and [`prepare`] has prepared.
+pub(super) fn carry_out(calls: &dyn Calls, call: &Call, action: NotifAction) -> Outcome {
     match action {
         NotifAction::Continue => pass(calls, call),
         NotifAction::Errno(errno) => refuse(calls, call, errno),
         NotifAction::ReturnValue(value) => send(calls, call, Answer::Value(value), returned(value)),
         NotifAction::InjectFd { fd, cloexec } => inject(calls, call, &fd, cloexec),
-        NotifAction::InjectBytes(bytes) => match sealed(&bytes) {
-            Ok(fd) => inject(calls, call, &fd, wants_cloexec(cx)),
-            Err(errno) => refuse(calls, call, errno),
-        },
-        NotifAction::KillSandbox => kill(calls, call),
+        NotifAction::InjectBytes(_) => refuse(calls, call, libc::EPERM),
+        NotifAction::KillSandbox => kill(calls),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Receives trapped calls, asks who is registered, and answers.
 //!
-//! 1. Every call that is received is answered exactly once.
+//! 1. Every call that is received is answered exactly once, unless its tree is killed.
 //! 2. An error, a panic, a missed deadline or an unreadable argument is a refusal, never "continue".
 //! 3. When this loop is left in whatever way, the whole tree ends.
 
@@ -255,23 +255,27 @@ impl Dispatcher {
 
     /// Answers `call`, unless somebody has, and tells the observers.
     fn finish(&self, call: &Call, chain: &Chain, decision: Decision) {
+        let cx = HandlerCtx::new(self, call);
+        let decision = match decision {
+            Decision::By(action, by) => Decision::By(answer::prepare(&cx, action), by),
+            other => other,
+        };
         if !call.claim() {
             return;
         }
-        let cx = HandlerCtx::new(self, call);
         let (outcome, by) = match decision {
             Decision::Nobody => (answer::pass(&*self.calls, call), None),
             Decision::By(action, by) => {
                 if matches!(action, NotifAction::KillSandbox) {
                     self.journal.note_kill();
                 }
-                (answer::carry_out(&*self.calls, &cx, action), Some(by))
+                (answer::carry_out(&*self.calls, call, action), Some(by))
             }
             Decision::Fatal(failure) => {
                 let by = failure.handler.as_str().into();
                 // Before the tree can have ended.
                 self.journal.end_with(failure);
-                (answer::kill(&*self.calls, call), Some(by))
+                (answer::kill(&*self.calls), Some(by))
             }
         };
         let verdict = Verdict::new(outcome, by.as_deref().unwrap_or("policy"));
