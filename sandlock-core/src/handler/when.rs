@@ -111,9 +111,10 @@ impl When {
             (Test::Eq(_), Compared::Whole(value)) => argument == value,
             (Test::Lt(_), Compared::Low(value)) => low < u64::from(value),
             (Test::Lt(_), Compared::Whole(value)) => argument < value,
+            (Test::MaskedEq { mask, .. }, Compared::Low(value)) => low & mask == u64::from(value),
             (Test::Ne(value), _) => argument != value,
             (Test::Ge(value), _) => argument >= value,
-            (Test::MaskedEq { mask, value }, _) => argument & mask == value,
+            (Test::MaskedEq { mask, value }, Compared::Whole(_)) => argument & mask == value,
         }
     }
 
@@ -145,9 +146,12 @@ impl When {
                 Ok(low) => Compared::Low(low),
                 Err(_) => Compared::Whole(value),
             },
-            Test::Ne(value) | Test::Ge(value) | Test::MaskedEq { value, .. } => {
-                Compared::Whole(value)
-            }
+            // Also a mask of all bits but some, which has bits in the upper half.
+            Test::MaskedEq { mask, value } => match (lower_half(mask), lower_half(value)) {
+                (Some(_), Some(low)) => Compared::Low(low),
+                _ => Compared::Whole(value),
+            },
+            Test::Ne(value) | Test::Ge(value) => Compared::Whole(value),
         }
     }
 }
@@ -192,7 +196,7 @@ mod tests {
             Test::Ne(value) => argument != value & bits,
             Test::Lt(value) => argument < value,
             Test::Ge(value) => argument >= value,
-            Test::MaskedEq { mask, value } => argument & mask == value,
+            Test::MaskedEq { mask, value } => argument & mask == value & bits,
         }
     }
 
@@ -203,7 +207,9 @@ mod tests {
             let is_long = match when.test {
                 Test::Eq(value) | Test::Ne(value) => lower_half(value).is_none(),
                 Test::Lt(value) | Test::Ge(value) => value > u64::from(u32::MAX),
-                Test::MaskedEq { mask, .. } => mask > u64::from(u32::MAX),
+                Test::MaskedEq { mask, value } => {
+                    lower_half(mask).is_none() || lower_half(value).is_none()
+                }
             };
             let in_32 = !is_long && holds(&when, argument, u64::from(u32::MAX));
             if holds(&when, argument, u64::MAX) || in_32 {
