@@ -115,6 +115,7 @@ fn actions(
     directory: Option<&Directory>,
 ) -> Result<Vec<Action>> {
     let mut actions = Vec::with_capacity(prepared.plan.steps.len() + 2);
+    let mut open_files = None;
     for step in &prepared.plan.steps {
         let action = match step {
             ChildStep::DieWithKeeper => Action::DieWithKeeper,
@@ -127,6 +128,11 @@ fn actions(
                 }
             },
             ChildStep::ResetSignals => Action::ResetSignals,
+            // Behind the listener, whose number is one of the host's table.
+            ChildStep::Limit(Resource::OpenFiles, value) => {
+                open_files = Some(limit(Resource::OpenFiles, *value)?);
+                continue;
+            }
             ChildStep::Limit(resource, value) => limit(*resource, *value)?,
             // Where the policy's would be, the command's: for one start alone it can be another.
             ChildStep::ChangeDirectory(_) => continue,
@@ -146,6 +152,7 @@ fn actions(
                     program: &raw const *trap.program,
                     flags: trap.flags,
                 }));
+                actions.extend(open_files.take());
                 Action::Descriptors { stdio: numbers(prepared, &surroundings.stdio)? }
             }
             ChildStep::Filter => Action::Filter { program: &raw const *prepared.filter },
