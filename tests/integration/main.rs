@@ -17,6 +17,8 @@ mod child;
 mod deadlines;
 mod deny_list;
 mod filesystem;
+mod handler_answers;
+mod handler_conditions;
 mod handlers;
 mod harness;
 mod lifecycle;
