@@ -22,7 +22,8 @@ pub(crate) fn read(task: i32, address: u64, buffer: &mut [u8]) -> Result<usize, 
         let rest = &mut buffer[done..];
         let Some(base) = address.checked_add(done as u64) else { break };
         match read_once(task, base, rest) {
-            Ok(0) | Err(libc::EFAULT | libc::EIO) => break,
+            // EINVAL: /proc takes no offsets in the kernel's half.
+            Ok(0) | Err(libc::EFAULT | libc::EIO | libc::EINVAL) => break,
             Ok(length) => done += length,
             Err(errno) => return Err(errno),
         }
@@ -60,7 +61,7 @@ pub(crate) fn write(memory: &File, address: u64, data: &[u8]) -> Result<usize, E
             Ok(0) => break,
             Ok(length) => done += length,
             Err(error) => match errno_of(&error) {
-                libc::EFAULT | libc::EIO => break,
+                libc::EFAULT | libc::EIO | libc::EINVAL => break,
                 libc::EINTR => {}
                 errno => return Err(errno),
             },
@@ -113,6 +114,7 @@ mod tests {
         let memory = open(ours(), true).unwrap();
         assert_eq!(write(&memory, base + 4096 - 2, b"abcd"), Ok(4));
         assert_eq!(write(&memory, 8, b"abcd"), Ok(0));
+        assert_eq!(write(&memory, u64::MAX - 8, b"abcd"), Ok(0));
         let mut buffer = [0; 2];
         assert_eq!(read(ours(), base + 4096 - 2, &mut buffer), Ok(2));
         assert_eq!(&buffer, b"ab");
