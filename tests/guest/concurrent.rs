@@ -17,6 +17,7 @@ pub(crate) fn run(name: &str, arguments: &[&OsStr]) -> bool {
         ("thread-calls", [call]) => thread_calls(number(call)),
         ("family-of-calls", [call]) => family_of_calls(number(call)),
         ("beside", [slow, fast, count]) => beside(number(slow), number(fast), number(count)),
+        ("crowd", [threads, call]) => crowd(number(threads), number(call)),
         ("under-signals", [call, count]) => under_signals(number(call), number(count)),
         ("exchanged", [rounds, one, other]) => exchanged(number(rounds), one, other),
         _ => return false,
@@ -152,6 +153,13 @@ fn beside(slow: i64, fast: i64, count: i64) {
     let answered = (0..count).filter(|_| call(fast) != -1).count();
     println!("fast ok {answered}");
     thread.join().unwrap();
+}
+
+/// Makes the same call from many threads at once, and says how many were answered.
+fn crowd(threads: i64, number: i64) {
+    let threads: Vec<_> = (0..threads).map(|_| std::thread::spawn(move || call(number))).collect();
+    let answers = threads.into_iter().map(|thread| thread.join().unwrap());
+    println!("crowd ok {}", answers.filter(|answer| *answer != -1).count());
 }
 
 static TICKS: AtomicU64 = AtomicU64::new(0);
