@@ -161,7 +161,8 @@ impl HandlerCtx<'_> {
     /// [`TaskError::Open`] with the kernel's error number where the file is not granted, missing, or
     /// the like. [`TaskError::Unsupported`] for what only the task itself can open: files of /proc,
     /// terminals, named pipes and other devices than those of memory; links of /proc in the path;
-    /// creation through a link that leads nowhere; access mode 3; for a task with other credentials
+    /// creation through a link that leads nowhere; access mode 3; O_PATH, because the kernel hands no
+    /// such descriptor over; for a task with other credentials
     /// than it was started with; and where the policy lets the program change its view of the file
     /// system (`syscalls.allow` with chroot, namespaces and their like). [`TaskError::Gone`].
     ///
@@ -185,6 +186,9 @@ impl HandlerCtx<'_> {
     pub fn open_for_child(&self, request: &OpenRequest) -> Result<NotifAction, TaskError> {
         if request.flags & libc::O_ACCMODE == libc::O_ACCMODE {
             return Err(TaskError::Unsupported("access mode 3 is neither reading nor writing"));
+        }
+        if request.flags & libc::O_PATH != 0 {
+            return Err(TaskError::Unsupported("the kernel hands no O_PATH descriptor over"));
         }
         let path = std::ffi::CString::new(request.path.as_os_str().as_bytes());
         let opening = Opening {

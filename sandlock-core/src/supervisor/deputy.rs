@@ -229,10 +229,7 @@ fn at(opening: &Opening, flags: OFlag, mode: u32) -> Result<OwnedFd, Errno> {
 /// Opens what was found as the task asked for.
 fn reopen(found: Result<OwnedFd, Errno>, flags: OFlag) -> Result<OwnedFd, TaskError> {
     let found = found.map_err(refused)?;
-    check_kind(found.as_fd(), flags)?;
-    if flags.contains(OFlag::O_PATH) {
-        return Ok(found);
-    }
+    check_kind(found.as_fd())?;
     let done = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW;
     let path = format!("/proc/thread-self/fd/{}", found.as_raw_fd());
     let flags = (flags - done) | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
@@ -243,7 +240,7 @@ fn reopen(found: Result<OwnedFd, Errno>, flags: OFlag) -> Result<OwnedFd, TaskEr
 const MEMORY_DEVICES: u64 = 1;
 
 /// Refuses what would be another thing for the task than for us, or what opening could wait for.
-fn check_kind(found: BorrowedFd, flags: OFlag) -> Result<(), TaskError> {
+fn check_kind(found: BorrowedFd) -> Result<(), TaskError> {
     let FileStat { st_mode, st_rdev, .. } = fstat(found).map_err(refused)?;
     let kind = SFlag::from_bits_truncate(st_mode & SFlag::S_IFMT.bits());
     let system = fstatfs(found).map_err(refused)?.filesystem_type();
@@ -252,7 +249,6 @@ fn check_kind(found: BorrowedFd, flags: OFlag) -> Result<(), TaskError> {
     }
     match kind {
         SFlag::S_IFREG | SFlag::S_IFDIR => Ok(()),
-        _ if flags.contains(OFlag::O_PATH) => Ok(()),
         // Only with O_NOFOLLOW.
         SFlag::S_IFLNK => Err(TaskError::Open(libc::ELOOP)),
         SFlag::S_IFCHR if major(st_rdev) == MEMORY_DEVICES => Ok(()),
