@@ -76,6 +76,11 @@ impl Calls {
         self.exist.iter().all(|exists| *exists)
     }
 
+    /// How many there are.
+    pub(crate) fn number(&self) -> usize {
+        self.number
+    }
+
     /// How the last call is answered under `policy`: `ok`, or the name of the error. All before it
     /// must succeed.
     pub(crate) fn under(&self, policy: &PolicyBuilder) -> String {

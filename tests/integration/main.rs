@@ -21,6 +21,7 @@ mod handler_answers;
 mod handler_conditions;
 mod handler_failures;
 mod handler_memory;
+mod handler_open;
 mod handler_processes;
 mod handlers;
 mod harness;
