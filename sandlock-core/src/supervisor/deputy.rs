@@ -185,6 +185,10 @@ fn open(opening: &Opening) -> Result<OwnedFd, TaskError> {
         return create(opening, flags);
     }
     let creates = flags.contains(OFlag::O_CREAT);
+    if creates && flags.contains(OFlag::O_DIRECTORY) {
+        // As kernels say since 6.4.
+        return Err(TaskError::Open(libc::EINVAL));
+    }
     if creates && flags.contains(OFlag::O_EXCL) {
         return create(opening, flags);
     }
@@ -229,7 +233,7 @@ fn at(opening: &Opening, flags: OFlag, mode: u32) -> Result<OwnedFd, Errno> {
 /// Opens what was found as the task asked for.
 fn reopen(found: Result<OwnedFd, Errno>, flags: OFlag) -> Result<OwnedFd, TaskError> {
     let found = found.map_err(refused)?;
-    check_kind(found.as_fd())?;
+    check_kind(found.as_fd(), flags.contains(OFlag::O_CREAT))?;
     let done = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW;
     let path = format!("/proc/thread-self/fd/{}", found.as_raw_fd());
     let flags = (flags - done) | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
@@ -240,7 +244,7 @@ fn reopen(found: Result<OwnedFd, Errno>, flags: OFlag) -> Result<OwnedFd, TaskEr
 const MEMORY_DEVICES: u64 = 1;
 
 /// Refuses what would be another thing for the task than for us, or what opening could wait for.
-fn check_kind(found: BorrowedFd) -> Result<(), TaskError> {
+fn check_kind(found: BorrowedFd, creates: bool) -> Result<(), TaskError> {
     let FileStat { st_mode, st_rdev, .. } = fstat(found).map_err(refused)?;
     let kind = SFlag::from_bits_truncate(st_mode & SFlag::S_IFMT.bits());
     let system = fstatfs(found).map_err(refused)?.filesystem_type();
@@ -248,6 +252,8 @@ fn check_kind(found: BorrowedFd) -> Result<(), TaskError> {
         return Err(TaskError::Unsupported("a file of /proc, which can differ by who opens it"));
     }
     match kind {
+        // Nobody creates one by opening, not even where it is there already.
+        SFlag::S_IFDIR if creates => Err(TaskError::Open(libc::EISDIR)),
         SFlag::S_IFREG | SFlag::S_IFDIR => Ok(()),
         // Only with O_NOFOLLOW.
         SFlag::S_IFLNK => Err(TaskError::Open(libc::ELOOP)),
