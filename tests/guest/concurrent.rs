@@ -1,6 +1,7 @@
 //! Calls that are made beside something else: another thread, a child, signals.
 
 use std::ffi::{OsStr, OsString};
+use std::io::{Read as _, Write as _};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::mpsc;
@@ -13,6 +14,8 @@ pub(crate) fn run(name: &str, arguments: &[&OsStr]) -> bool {
     match (name, arguments) {
         ("with-thread", words) => with_thread(words),
         ("with-child", words) => with_child(words),
+        ("with-orphan", words) => with_orphan(words),
+        ("with-own-id", words) => calls_on(std::process::id().into(), words),
         ("affinity-of-thread", []) => affinity_of_thread(),
         ("thread-calls", [call]) => thread_calls(number(call)),
         ("family-of-calls", [call]) => family_of_calls(number(call)),
@@ -72,6 +75,30 @@ fn with_child(words: &[&OsStr]) {
         calls_on(child.into(), words);
         libc::kill(child, libc::SIGKILL);
     }
+}
+
+/// The same with the id of a grandchild whose parent has ended.
+fn with_orphan(words: &[&OsStr]) {
+    let (mut there, mut here) = std::io::pipe().unwrap();
+    // SAFETY: the children of a process with one thread may do anything.
+    unsafe {
+        let child = libc::fork();
+        if child == 0 {
+            let orphan = libc::fork();
+            while orphan == 0 {
+                libc::pause();
+            }
+            here.write_all(&orphan.to_ne_bytes()).unwrap();
+            libc::_exit(0);
+        }
+        let mut status = 0;
+        assert_eq!(libc::waitpid(child, &raw mut status, 0), child);
+    }
+    let mut orphan = [0; 4];
+    there.read_exact(&mut orphan).unwrap();
+    // The calls begin with no descriptors but three.
+    drop((there, here));
+    calls_on(i32::from_ne_bytes(orphan).into(), words);
 }
 
 /// `TARGET` is the id, and `TARGET+N` the id and something in the bits above it.

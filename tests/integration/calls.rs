@@ -149,6 +149,12 @@ impl Argument {
         Argument("PARENT".into())
     }
 
+    /// The id of a child or another thread, or its own, where the guest's action `with-child` and its
+    /// like make the calls; with `dirt` in the bits above it.
+    pub(crate) fn target(dirt: i64) -> Self {
+        Argument(format!("TARGET+{dirt}").into())
+    }
+
     /// The path of `name` in its folder of `/proc`.
     pub(crate) fn parent_path(name: &str) -> Self {
         Argument(format!("@/proc/PARENT/{name}").into())

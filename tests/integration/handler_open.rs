@@ -252,6 +252,10 @@ fn writing_and_creating_are_as_the_kernel_has_them() {
                 (open("granted/note/new", create, 0o600), "ENOTDIR"),
                 (open("granted/folder", O_WRONLY, 0), "EISDIR"),
                 (open("granted/folder", create, 0o600), "EISDIR"),
+                (open("granted/folder", O_RDONLY | O_CREAT, 0o600), "EISDIR"),
+                (open("granted/new/", create, 0o600), "EISDIR"),
+                (open("granted/folder/", O_RDONLY | O_CREAT, 0o600), "EISDIR"),
+                (open("granted/folder", O_RDONLY | O_TRUNC, 0), "EISDIR"),
                 (open("granted/in", create | O_TRUNC, 0o600), "ok"),
                 (open("granted/in", create | O_EXCL, 0o600), "EEXIST"),
                 (open("granted/in", create | O_NOFOLLOW, 0o600), "ELOOP"),
@@ -283,6 +287,18 @@ fn writing_and_creating_are_as_the_kernel_has_them() {
         },
         writes,
     );
+}
+
+/// Kernels say so since Linux 6.4.
+#[test]
+fn a_directory_is_not_created_by_opening() {
+    for name in ["granted/folder", "granted/new", "granted/note"] {
+        let scene = room();
+        let flags = O_RDONLY | O_CREAT | O_DIRECTORY;
+        let create = calls! { openat(AT_FDCWD, &scene.path(name), flags, 0o700) };
+        assert_eq!(lines(&in_place(scene.writes_granted()), &create), ["openat EINVAL"]);
+        assert!(!scene.path("granted/new").exists());
+    }
 }
 
 /// What is written and cut arrives as it does without a handler.

@@ -24,7 +24,7 @@ fn ten_thousand_runs_leave_the_host_as_it_was() {
     let before = Census::take();
     rounds(&sandbox, WARM_UP);
     // What the sandbox itself keeps is there now; what its threads were is gone soon.
-    let before = Census { descriptors: Census::take().descriptors, ..before };
+    let before = before.with_descriptors_of(&Census::take());
     before.expect_again();
     let memory = Memory::take();
     rounds(&sandbox, RUNS);
@@ -143,6 +143,10 @@ impl Census {
             children: lists.map(|list| list.split_ascii_whitespace().count()).sum(),
             signals: signals.map(str::to_owned).collect(),
         }
+    }
+
+    pub(crate) fn with_descriptors_of(self, later: &Census) -> Census {
+        Census { descriptors: later.descriptors, ..self }
     }
 
     pub(crate) fn threads(&self) -> usize {

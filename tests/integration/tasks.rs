@@ -12,13 +12,13 @@ use crate::calls::{Answer, Argument, Calls, LET_THROUGH, calls};
 use crate::harness::{GUEST, policy, says, says_outside};
 
 /// A process outside the sandbox, in a process group of its own, that notes what signals it gets.
-struct Victim {
+pub(crate) struct Victim {
     process: Child,
     printed: BufReader<ChildStdout>,
 }
 
 impl Victim {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut process = Command::new(GUEST)
             .arg("victim")
             .stdin(Stdio::piped())
@@ -33,7 +33,7 @@ impl Victim {
         Victim { process, printed }
     }
 
-    fn pid(&self) -> i64 {
+    pub(crate) fn pid(&self) -> i64 {
         i64::from(self.process.id())
     }
 
