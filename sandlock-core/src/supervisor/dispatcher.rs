@@ -193,12 +193,14 @@ impl Dispatcher {
         }
     }
 
-    /// The rest of the way of a call that was handed to the pool, on a thread of it.
-    pub(super) fn resume(&self, call: &Call, place: usize) {
+    /// The rest of the way of a call that was handed to the pool, on a thread of it; calls `asked`
+    /// before it is answered.
+    pub(super) fn resume(&self, call: &Call, place: usize, asked: impl FnOnce()) {
         if let Some(chain) = self.table.chain(call.notification.data.nr)
             && let Asked::Decision(decision) =
                 self.ask(chain, place, &HandlerCtx::new(self, call), true)
         {
+            asked();
             self.finish(call, chain, decision);
         }
     }

@@ -43,9 +43,10 @@ impl Job {
         Job { dispatcher, call, ..*self }
     }
 
-    fn carry_out(&self) {
+    /// Asks, calls `asked`, and answers.
+    fn carry_out(&self, asked: impl FnOnce()) {
         if !self.call.is_answered() {
-            self.dispatcher.resume(&self.call, self.place);
+            self.dispatcher.resume(&self.call, self.place, asked);
         }
     }
 
@@ -71,6 +72,7 @@ struct Open {
 }
 
 struct Worker {
+    /// Whether it runs a handler.
     busy: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
@@ -143,7 +145,8 @@ impl Open {
 fn work(queue: &Receiver<Job>, pending: &AtomicUsize, busy: &AtomicBool) {
     while let Ok(job) = queue.recv() {
         busy.store(true, Ordering::SeqCst);
-        job.carry_out();
+        // Who closes the pool after an answer waits until the observers know of it.
+        job.carry_out(|| busy.store(false, Ordering::SeqCst));
         drop(job);
         busy.store(false, Ordering::SeqCst);
         pending.fetch_sub(1, Ordering::SeqCst);
