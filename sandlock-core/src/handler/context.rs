@@ -184,10 +184,11 @@ impl<'a> HandlerCtx<'a> {
         }
         let task = self.task();
         let opened = self.in_our_proc(|| memory::open(task, true))?;
+        // Only now: from here on it is that memory, whoever gets the number of the task. And what a
+        // task that has gone is refused for says nothing.
+        self.check_waiting()?;
         let failed = |errno| TaskError::failed(format!("open(/proc/{task}/mem)"), errno);
         let memory = opened.map_err(failed)?;
-        // Only now: from here on it is that memory, whoever gets the number of the task.
-        self.check_waiting()?;
         for &(address, data) in pieces {
             let done = memory::write(&memory, address, data)
                 .map_err(|errno| TaskError::failed(format!("write(/proc/{task}/mem)"), errno))?;
@@ -296,8 +297,12 @@ impl<'a> HandlerCtx<'a> {
 
     fn read(&self, address: u64, buffer: &mut [u8]) -> Result<usize, TaskError> {
         let (task, length) = (self.task(), buffer.len());
-        memory::read(task, address, buffer).map_err(|errno| {
-            TaskError::failed(format!("process_vm_readv({task}, {address:#x}, {length})"), errno)
+        memory::read(task, address, buffer).map_err(|errno| match self.check_waiting() {
+            Ok(()) => TaskError::failed(
+                format!("process_vm_readv({task}, {address:#x}, {length})"),
+                errno,
+            ),
+            Err(gone) => gone,
         })
     }
 
