@@ -85,8 +85,10 @@ fn with_orphan(words: &[&OsStr]) {
         let child = libc::fork();
         if child == 0 {
             let orphan = libc::fork();
-            while orphan == 0 {
-                libc::pause();
+            if orphan == 0 {
+                loop {
+                    libc::pause();
+                }
             }
             here.write_all(&orphan.to_ne_bytes()).unwrap();
             libc::_exit(0);

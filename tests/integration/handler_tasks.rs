@@ -32,7 +32,7 @@ fn attributes() -> Vec<u8> {
 /// Every call that the setting is about, on `target`.
 fn calls_on(target: &Argument) -> Vec<Calls> {
     let by_id = |name: &str, rest: &[Argument]| {
-        Calls::default().then(name, &[&[target.clone()], rest].concat())
+        Calls::default().then(name, &[std::slice::from_ref(target), rest].concat())
     };
     let by_kind = |name: &str, kind: i32, rest: &[Argument]| {
         Calls::default().then(name, &[&[kind.into(), target.clone()], rest].concat())
