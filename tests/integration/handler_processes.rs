@@ -173,7 +173,8 @@ fn signals_lose_no_answer() {
         let printed = prints(&sandbox, &["under-signals", &libc::SYS_getppid.to_string(), "100"]);
         let mut lines: Vec<&str> = printed.lines().collect();
         let ticks: u64 = lines.pop().unwrap().rsplit(' ').next().unwrap().parse().unwrap();
-        assert!(ticks > 100, "{ticks}");
+        // Those that come while it waits come as one.
+        assert!(ticks > 50, "{ticks}");
         // One that came before the supervisor had received the call interrupts it: nobody was asked.
         let answers: Vec<i64> = lines
             .iter()

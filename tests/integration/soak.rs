@@ -130,8 +130,9 @@ impl Census {
     pub(crate) fn take() -> Census {
         let count = |path: &str| std::fs::read_dir(path).unwrap().count();
         let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
-        let lists =
-            tasks.map(|task| std::fs::read_to_string(task.path().join("children")).unwrap());
+        // One that ends meanwhile has none.
+        let list = |path| std::fs::read_to_string::<std::path::PathBuf>(path).unwrap_or_default();
+        let lists = tasks.map(|task| list(task.path().join("children")));
         let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
         // Not SigQ, which is about every process of the user.
         let wanted = ["SigPnd:", "ShdPnd:", "SigBlk:", "SigIgn:", "SigCgt:"];
