@@ -29,7 +29,7 @@ fn handled() -> Sandbox {
         .unwrap()
         .add_handler_with("getuid", continuing(), pooled().on_error(OnError::Deny(1)))
         .unwrap()
-        .add_handler("getpgrp", injecting)
+        .add_handler("getsid", injecting)
         .unwrap()
         .add_handler("getegid", |_: &HandlerCtx<'_>| NotifAction::KillSandbox)
         .unwrap()
@@ -62,7 +62,7 @@ fn one(sandbox: &Sandbox, number: usize) {
         }
         _ => {
             let calls = calls! {
-                getppid(); getuid(); getpgrp(); uname([0u8; 390]);
+                getppid(); getuid(); getsid(0); uname([0u8; 390]);
                 openat(libc::AT_FDCWD, "/usr", libc::O_RDONLY)
             };
             let output = sandbox.run(launch(&calls)).unwrap();
