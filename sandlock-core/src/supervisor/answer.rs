@@ -13,38 +13,54 @@ use crate::sys::listener::{Answer, Placing};
 use crate::sys::raw::Errno as RawErrno;
 use crate::text::errno_of;
 
-/// Lets the kernel carry it out.
-pub(super) fn pass(calls: &dyn Calls, call: &Call) -> Outcome {
-    send(calls, call, Answer::Continue, Outcome::Continue)
+/// An answer with everything that it takes.
+pub(super) enum Prepared {
+    Send(Answer, Outcome),
+    Inject { fd: OwnedFd, cloexec: bool },
+    Kill,
 }
 
-/// Ends the tree. The call is not answered: its task would run on until the keeper has killed it, and
-/// could even end by itself before.
-pub(super) fn kill(calls: &dyn Calls) -> Outcome {
-    calls.end_tree();
-    Outcome::Killed
-}
+impl Prepared {
+    /// The kernel carries the call out.
+    pub(super) const PASS: Prepared = Prepared::Send(Answer::Continue, Outcome::Continue);
 
-/// Makes bytes a file, while the task's memory can still be read.
-pub(super) fn prepare(cx: &HandlerCtx<'_>, action: NotifAction) -> NotifAction {
-    match action {
-        NotifAction::InjectBytes(bytes) => match sealed(&bytes) {
-            Ok(fd) => NotifAction::InjectFd { fd, cloexec: wants_cloexec(cx) },
-            Err(errno) => NotifAction::Errno(errno),
-        },
-        other => other,
+    /// What it takes to do what a handler answered, while the task's memory can still be read.
+    pub(super) fn new(cx: &HandlerCtx<'_>, action: NotifAction) -> Prepared {
+        match action {
+            NotifAction::Continue => Prepared::PASS,
+            NotifAction::Errno(errno) => Prepared::refusal(errno),
+            NotifAction::ReturnValue(value) => {
+                Prepared::Send(Answer::Value(value), returned(value))
+            }
+            NotifAction::InjectFd { fd, cloexec } => Prepared::Inject { fd, cloexec },
+            NotifAction::InjectBytes(bytes) => match sealed(&bytes) {
+                Ok(fd) => Prepared::Inject { fd, cloexec: wants_cloexec(cx) },
+                Err(errno) => Prepared::refusal(errno),
+            },
+            NotifAction::KillSandbox => Prepared::Kill,
+        }
+    }
+
+    fn refusal(errno: RawErrno) -> Prepared {
+        Prepared::Send(Answer::Errno(errno), Outcome::Refused(errno))
+    }
+
+    /// Answers `call`; what came of it.
+    pub(super) fn carry_out(self, calls: &dyn Calls, call: &Call) -> Outcome {
+        match self {
+            Prepared::Send(answer, outcome) => send(calls, call, answer, outcome),
+            Prepared::Inject { fd, cloexec } => inject(calls, call, &fd, cloexec),
+            Prepared::Kill => kill(calls, call),
+        }
     }
 }
 
-/// Does what a handler answered, and [`prepare`] has prepared.
-pub(super) fn carry_out(calls: &dyn Calls, call: &Call, action: NotifAction) -> Outcome {
-    match action {
-        NotifAction::Continue => pass(calls, call),
-        NotifAction::Errno(errno) => refuse(calls, call, errno),
-        NotifAction::ReturnValue(value) => send(calls, call, Answer::Value(value), returned(value)),
-        NotifAction::InjectFd { fd, cloexec } => inject(calls, call, &fd, cloexec),
-        NotifAction::InjectBytes(_) => refuse(calls, call, libc::EPERM),
-        NotifAction::KillSandbox => kill(calls),
+/// Ends the tree. The call is not answered: its task would run on until the keeper has killed it, and
+/// could even end by itself before. Where the keeper cannot be asked, at least the call is refused.
+fn kill(calls: &dyn Calls, call: &Call) -> Outcome {
+    match calls.end_tree() {
+        true => Outcome::Killed,
+        false => refuse(calls, call, libc::EPERM),
     }
 }
 

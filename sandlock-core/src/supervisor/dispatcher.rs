@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use libc::seccomp_notif;
 
-use super::answer;
+use super::answer::Prepared;
 use super::chain::{Chain, Link, Table, Watcher};
 use super::deputy::Deputy;
 use super::journal::Journal;
@@ -40,8 +40,8 @@ pub(crate) trait Calls: Send + Sync {
     fn shares_memory(&self) -> bool;
     /// The process id of the keeper, below which the tree is.
     fn keeper(&self) -> i32;
-    /// Ends the whole tree, soon.
-    fn end_tree(&self);
+    /// Has the keeper end the whole tree, soon; whether it could be asked.
+    fn end_tree(&self) -> bool;
 }
 
 /// A call that was received.
@@ -108,7 +108,7 @@ impl Dispatcher {
     /// The error number with which the kernel ended it; the tree ends then too.
     pub(crate) fn serve(self: &Arc<Self>) -> Result<(), Errno> {
         // Also when it is left by a panic.
-        let end = OnDrop(|| self.calls.end_tree());
+        let end = EndTree(&*self.calls);
         loop {
             match self.calls.receive()? {
                 Received::Call(notification) => self.take(notification)?,
@@ -258,29 +258,24 @@ impl Dispatcher {
     /// Answers `call`, unless somebody has, and tells the observers.
     fn finish(&self, call: &Call, chain: &Chain, decision: Decision) {
         let cx = HandlerCtx::new(self, call);
-        let decision = match decision {
-            Decision::By(action, by) => Decision::By(answer::prepare(&cx, action), by),
-            other => other,
+        let (prepared, by, failure) = match decision {
+            Decision::Nobody => (Prepared::PASS, "policy".into(), None),
+            Decision::By(action, by) => (Prepared::new(&cx, action), by, None),
+            Decision::Fatal(failure) => {
+                (Prepared::Kill, Arc::from(failure.handler.as_str()), Some(failure))
+            }
         };
         if !call.claim() {
             return;
         }
-        let (outcome, by) = match decision {
-            Decision::Nobody => (answer::pass(&*self.calls, call), None),
-            Decision::By(action, by) => {
-                if matches!(action, NotifAction::KillSandbox) {
-                    self.journal.note_kill();
-                }
-                (answer::carry_out(&*self.calls, call, action), Some(by))
-            }
-            Decision::Fatal(failure) => {
-                let by = failure.handler.as_str().into();
-                // Before the tree can have ended.
-                self.journal.end_with(failure);
-                (answer::kill(&*self.calls), Some(by))
-            }
-        };
-        let verdict = Verdict::new(outcome, by.as_deref().unwrap_or("policy"));
+        // Before the tree can have ended.
+        match (&prepared, failure) {
+            (_, Some(failure)) => self.journal.end_with(failure),
+            (Prepared::Kill, None) => self.journal.note_kill(),
+            _ => {}
+        }
+        let outcome = prepared.carry_out(&*self.calls, call);
+        let verdict = Verdict::new(outcome, &by);
         self.watch(chain, &cx, |watcher, cx| watcher.observer.verdict(cx, &verdict));
     }
 
@@ -309,11 +304,11 @@ pub(super) fn message_of(payload: &(dyn std::any::Any + Send)) -> &str {
         .unwrap_or("with something that is no text")
 }
 
-/// Does something when it is dropped.
-struct OnDrop<F: Fn()>(F);
+/// Ends the tree when it is dropped. The keeper does so by itself when the thread ends, too.
+struct EndTree<'a>(&'a dyn Calls);
 
-impl<F: Fn()> Drop for OnDrop<F> {
+impl Drop for EndTree<'_> {
     fn drop(&mut self) {
-        self.0();
+        self.0.end_tree();
     }
 }

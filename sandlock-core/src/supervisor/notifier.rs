@@ -133,8 +133,7 @@ impl Calls for Live {
         self.hold.report().keeper()
     }
 
-    fn end_tree(&self) {
-        // A host that may not signal cannot be helped; the thread's end does it too.
-        self.hold.end().ok();
+    fn end_tree(&self) -> bool {
+        self.hold.end().is_ok()
     }
 }

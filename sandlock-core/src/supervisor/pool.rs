@@ -67,8 +67,16 @@ struct Open {
     clock: Sender<Job>,
     clockwork: JoinHandle<()>,
     workers: Vec<Worker>,
+    notes: Arc<Notes>,
+}
+
+/// What workers and their pool tell each other.
+#[derive(Default)]
+struct Notes {
     /// How many jobs are in the queue or in work.
-    pending: Arc<AtomicUsize>,
+    pending: AtomicUsize,
+    /// Whether no more jobs are to be begun.
+    closing: AtomicBool,
 }
 
 struct Worker {
@@ -92,9 +100,9 @@ impl Pool {
         if open.workers.is_empty() || open.clock.send(job.watched()).is_err() {
             return Err(job);
         }
-        open.pending.fetch_add(1, Ordering::SeqCst);
+        open.notes.pending.fetch_add(1, Ordering::SeqCst);
         open.work.try_send(job).map_err(|error| {
-            open.pending.fetch_sub(1, Ordering::SeqCst);
+            open.notes.pending.fetch_sub(1, Ordering::SeqCst);
             error.into_inner()
         })
     }
@@ -103,10 +111,10 @@ impl Pool {
     /// them: what they say is ignored.
     pub(super) fn close(&self) {
         let Some(open) = locked(&self.0).take() else { return };
-        let Open { work, queue, clock, clockwork, workers, .. } = open;
+        let Open { work, queue, clock, clockwork, workers, notes } = open;
+        notes.closing.store(true, Ordering::SeqCst);
         drop((work, clock));
-        // Nobody waits for these any more.
-        queue.try_iter().for_each(drop);
+        // What is in it, nobody waits for.
         drop(queue);
         clockwork.join().ok();
         for worker in workers.into_iter().filter(|worker| !worker.busy.load(Ordering::SeqCst)) {
@@ -121,35 +129,38 @@ impl Open {
         let (clock, jobs) = unbounded();
         let clockwork =
             start_deaf_with_stack(STACK, |builder| builder.spawn(move || watch(&jobs)))?;
-        let pending = Arc::default();
-        Ok(Open { work, queue, clock, clockwork, workers: Vec::new(), pending })
+        let (workers, notes) = (Vec::new(), Arc::default());
+        Ok(Open { work, queue, clock, clockwork, workers, notes })
     }
 
     /// Starts another thread if all have something to do, and there may be another.
     fn make_room(&mut self) {
         let count = self.workers.len();
-        if self.pending.load(Ordering::SeqCst) < count || count == MOST_THREADS {
+        if self.notes.pending.load(Ordering::SeqCst) < count || count == MOST_THREADS {
             return;
         }
         let busy = Arc::new(AtomicBool::new(false));
-        let (queue, pending, is_busy) =
-            (self.queue.clone(), Arc::clone(&self.pending), Arc::clone(&busy));
+        let (queue, notes, is_busy) =
+            (self.queue.clone(), Arc::clone(&self.notes), Arc::clone(&busy));
         let started = start_deaf_with_stack(STACK, |builder| {
-            builder.spawn(move || work(&queue, &pending, &is_busy))
+            builder.spawn(move || work(&queue, &notes, &is_busy))
         });
         // Where there is no room for another thread, those that are there must do.
         self.workers.extend(started.ok().map(|thread| Worker { busy, thread }));
     }
 }
 
-fn work(queue: &Receiver<Job>, pending: &AtomicUsize, busy: &AtomicBool) {
+fn work(queue: &Receiver<Job>, notes: &Notes, busy: &AtomicBool) {
     while let Ok(job) = queue.recv() {
         busy.store(true, Ordering::SeqCst);
-        // Who closes the pool after an answer waits until the observers know of it.
-        job.carry_out(|| busy.store(false, Ordering::SeqCst));
+        // In this order: who closes the pool sees that it is busy, or is seen here.
+        if !notes.closing.load(Ordering::SeqCst) {
+            // Who closes the pool after an answer waits until the observers know of it.
+            job.carry_out(|| busy.store(false, Ordering::SeqCst));
+        }
         drop(job);
         busy.store(false, Ordering::SeqCst);
-        pending.fetch_sub(1, Ordering::SeqCst);
+        notes.pending.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -34,6 +34,8 @@ struct Fake {
     send_error: Mutex<Option<Errno>>,
     add_error: Mutex<Option<Errno>>,
     two_steps: AtomicBool,
+    /// Whether the keeper cannot be asked.
+    cannot_end: AtomicBool,
 }
 
 enum Next {
@@ -41,7 +43,7 @@ enum Next {
     Nothing,
     Fail(Errno),
     Panic,
-    /// The end comes when so many calls are answered.
+    /// The end comes when so many calls are answered, or killed for.
     EndAfter(usize),
 }
 
@@ -63,7 +65,7 @@ impl Calls for Arc<Fake> {
                 let (told, timeout) = self
                     .changed
                     .wait_timeout_while(self.told.lock().unwrap(), PATIENCE, |told| {
-                        told.answers.len() < count
+                        told.answers.len() + told.kills < count
                     })
                     .unwrap();
                 assert!(!timeout.timed_out(), "unanswered: {told:?}");
@@ -119,8 +121,10 @@ impl Calls for Arc<Fake> {
         0
     }
 
-    fn end_tree(&self) {
+    fn end_tree(&self) -> bool {
         self.told.lock().unwrap().kills += 1;
+        self.changed.notify_all();
+        !self.cannot_end.load(Ordering::SeqCst)
     }
 }
 
@@ -247,8 +251,17 @@ fn each_answer_is_sent_as_it_is() {
     assert_eq!(told.answers, [(1, Answer::Continue)]);
     assert_eq!(outcome, Outcome::Continue);
     let (told, outcome) = outcome_of(|| NotifAction::KillSandbox);
-    assert_eq!((told.answers.as_slice(), told.kills), ([(1, EPERM)].as_slice(), 1));
+    assert_eq!((told.answers, told.kills), (vec![], 1), "its task must not run on");
     assert_eq!(outcome, Outcome::Killed);
+}
+
+#[test]
+fn a_call_is_refused_where_the_tree_cannot_be_ended() {
+    let mut scene = Scene::default();
+    scene.fake.cannot_end.store(true, Ordering::SeqCst);
+    scene.after("one", |_| NotifAction::KillSandbox);
+    let (told, _) = scene.serve([uname(1)]);
+    assert_eq!((told.answers, told.kills), (vec![(1, EPERM)], 1));
 }
 
 #[test]
@@ -374,13 +387,14 @@ fn nobody_is_asked_about_our_own_calls_between_clone_and_exec() {
 
 #[test]
 fn a_panic_is_a_refusal_and_ends_the_tree_or_not() {
-    for (on_error, errno) in [(OnError::Kill, libc::EPERM), (OnError::Deny(71), 71)] {
+    let denied = vec![(1, Answer::Errno(71))];
+    for (on_error, answers) in [(OnError::Kill, vec![]), (OnError::Deny(71), denied)] {
         let (mut scene, verdicts) = (Scene::default(), Verdicts::default());
         scene.after("first", |_| panic!("no {}", "luck")).on_error = on_error;
         scene.after("second", |_| panic!("not asked"));
         scene.observe(verdicts.clone());
         let (told, findings) = scene.serve([uname(1)]);
-        assert_eq!(told.answers, [(1, Answer::Errno(errno))]);
+        assert_eq!(told.answers, answers);
         let failure = match on_error {
             OnError::Kill => findings.fatal.unwrap(),
             _ => findings.errors[0].clone(),
@@ -590,7 +604,7 @@ fn a_pooled_handler_that_panics_ends_the_tree() {
     let mut scene = Scene::default();
     pooled(scene.after("one", |_| panic!("in the pool")), PATIENCE);
     let (told, findings) = scene.serve([uname(1), Next::EndAfter(1)]);
-    assert_eq!((told.answers.as_slice(), told.kills), ([(1, EPERM)].as_slice(), 1));
+    assert_eq!((told.answers, told.kills), (vec![], 1));
     assert!(findings.fatal.unwrap().message.contains("in the pool"));
 }
 
@@ -646,7 +660,7 @@ proptest! {
 
     /// The first two invariants, whatever handlers do.
     #[test]
-    fn every_call_is_answered_once_and_continued_only_if_all_say_so(
+    fn every_call_is_answered_or_killed_for_once_and_continued_only_if_all_say_so(
         handlers in prop::collection::vec(behaviour(), 0..5),
         count in 1..30usize,
     ) {
@@ -661,12 +675,13 @@ proptest! {
         }
         let script = (0..count as u64).map(uname).chain([Next::EndAfter(count)]);
         let (told, _) = scene.serve(script);
+        let kills = told.kills;
         let mut answers: BTreeMap<u64, Vec<Answer>> = BTreeMap::new();
         for (id, answer) in told.answers {
             answers.entry(id).or_default().push(answer);
         }
         let all_continue = handlers.iter().all(|(one, ..)| matches!(one, Behaviour::Continue));
-        prop_assert_eq!(answers.len(), count);
+        prop_assert_eq!(answers.len() + kills, count);
         for (id, answers) in answers {
             prop_assert_eq!(answers.len(), 1, "call {}", id);
             prop_assert_eq!(answers[0] == Answer::Continue, all_continue);
