@@ -4,6 +4,7 @@ mod guards;
 mod levels;
 mod snapshots;
 mod syscalls;
+mod traps;
 
 use super::*;
 use crate::policy::{PolicyBuilder, Protection, ProtectionMode};
