@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use sandlock::{
-    Child, ErrorKind, Launch, PolicyBuilder, Protection, ProtectionMode, Reason, Sandbox,
+    Child, ErrorKind, HandlerCtx, Launch, NotifAction, PolicyBuilder, Protection, ProtectionMode,
+    Reason, Sandbox,
 };
 
 use crate::harness::{
@@ -169,6 +170,51 @@ fn no_descendant_survives_a_host_that_is_killed() {
 }
 
 /// As early as there are descendants: nobody may have to be told first that they are there.
+/// A call of the program, which never returns: somebody is being asked about it.
+fn asked_for_ever() -> Sandbox {
+    let wait = |_: &HandlerCtx<'_>| -> NotifAction {
+        loop {
+            std::thread::park();
+        }
+    };
+    sandbox(policy()).add_handler("getppid", wait).unwrap()
+}
+
+fn family_that_asks() -> Launch {
+    Launch::new([GUEST, "family-calls"]).args([libc::SYS_getppid.to_string()]).interactive()
+}
+
+#[test]
+fn no_descendant_survives_a_host_that_is_killed_while_a_handler_is_asked() {
+    if role().is_some() {
+        let _family = asked_for_ever().spawn(family_that_asks()).unwrap();
+        until_told();
+        return;
+    }
+    let (mut host, printed) = host_until("orphan ok", here!(), "killed");
+    host.kill().unwrap();
+    expect_end(host, printed);
+}
+
+#[test]
+fn no_descendant_survives_the_supervisors_thread() {
+    if again(here!(), &["plain"]).is_some() {
+        return;
+    }
+    // No thread of the standard library may end like this, but a handler can do it.
+    let vanish = |_: &HandlerCtx<'_>| -> NotifAction {
+        // SAFETY: ends the calling thread, whose stack nobody else uses.
+        unsafe { libc::syscall(libc::SYS_exit, 0) };
+        NotifAction::Continue
+    };
+    let vanishing = sandbox(policy()).add_handler("getppid", vanish).unwrap();
+    let child = vanishing.spawn(family_that_asks().stdout(sandlock::Stdio::piped())).unwrap();
+    let printed = read_to_end(child.stdout().unwrap());
+    assert_eq!(printed.matches("orphan ok").count(), 3, "{printed}");
+    assert!(!printed.contains("goes on"), "{printed}");
+    assert_eq!(child.wait().unwrap_err().kind(), ErrorKind::Io);
+}
+
 #[test]
 fn no_descendant_survives_a_host_that_is_killed_during_the_start() {
     if role().is_some() {
