@@ -75,10 +75,11 @@ impl Sandbox {
     /// assert!(sandbox.clone().add_handler("mount", |_: &HandlerCtx<'_>| NotifAction::Continue).is_err());
     /// # Ok::<(), sandlock::Error>(())
     /// ```
-    pub fn add_handler<S>(self, syscall: S, handler: impl Handler) -> Result<Sandbox>
-    where
-        S: TryInto<Syscall, Error: Into<SyscallError>>,
-    {
+    pub fn add_handler(
+        self,
+        syscall: impl TryInto<Syscall, Error: Into<SyscallError>>,
+        handler: impl Handler,
+    ) -> Result<Sandbox> {
         self.add_handler_with(syscall, handler, HandlerOptions::new())
     }
 
@@ -89,15 +90,12 @@ impl Sandbox {
     ///
     /// As [`add_handler`](Sandbox::add_handler); [`ErrorKind::Registration`] also for options that
     /// mean nothing.
-    pub fn add_handler_with<S>(
+    pub fn add_handler_with(
         self,
-        syscall: S,
+        syscall: impl TryInto<Syscall, Error: Into<SyscallError>>,
         handler: impl Handler,
         options: HandlerOptions,
-    ) -> Result<Sandbox>
-    where
-        S: TryInto<Syscall, Error: Into<SyscallError>>,
-    {
+    ) -> Result<Sandbox> {
         let syscall = known(syscall)?;
         self.register(Registration::handler(syscall, handler, options))
     }
@@ -108,10 +106,11 @@ impl Sandbox {
     /// # Errors
     ///
     /// As [`add_handler`](Sandbox::add_handler).
-    pub fn add_observer<S>(self, syscall: S, observer: impl Observer) -> Result<Sandbox>
-    where
-        S: TryInto<Syscall, Error: Into<SyscallError>>,
-    {
+    pub fn add_observer(
+        self,
+        syscall: impl TryInto<Syscall, Error: Into<SyscallError>>,
+        observer: impl Observer,
+    ) -> Result<Sandbox> {
         self.add_observer_with(syscall, observer, HandlerOptions::new())
     }
 
@@ -121,15 +120,12 @@ impl Sandbox {
     ///
     /// As [`add_handler_with`](Sandbox::add_handler_with); an observer has no place in the order, no
     /// pool, and its failures no other meaning.
-    pub fn add_observer_with<S>(
+    pub fn add_observer_with(
         self,
-        syscall: S,
+        syscall: impl TryInto<Syscall, Error: Into<SyscallError>>,
         observer: impl Observer,
         options: HandlerOptions,
-    ) -> Result<Sandbox>
-    where
-        S: TryInto<Syscall, Error: Into<SyscallError>>,
-    {
+    ) -> Result<Sandbox> {
         let syscall = known(syscall)?;
         self.register(Registration::observer(syscall, observer, options))
     }
@@ -334,10 +330,7 @@ fn notifications() -> Notifications {
     Host::current().notifications()
 }
 
-fn known<S>(syscall: S) -> Result<Syscall>
-where
-    S: TryInto<Syscall, Error: Into<SyscallError>>,
-{
+fn known(syscall: impl TryInto<Syscall, Error: Into<SyscallError>>) -> Result<Syscall> {
     syscall.try_into().map_err(|error| {
         let error: SyscallError = error.into();
         Error::new(ErrorKind::Registration, error.to_string())

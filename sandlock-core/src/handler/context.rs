@@ -96,7 +96,6 @@ impl<'a> HandlerCtx<'a> {
     /// As [`read_child_mem`](HandlerCtx::read_child_mem), for the first range that is not readable.
     pub fn read_child_vectored(&self, ranges: &[(u64, usize)]) -> Result<Vec<Vec<u8>>, TaskError> {
         check_length(ranges.iter().map(|(_, length)| *length))?;
-        self.check_unanswered()?;
         let mut parts = Vec::with_capacity(ranges.len());
         for &(address, length) in ranges {
             let mut part = vec![0; length];
@@ -119,7 +118,6 @@ impl<'a> HandlerCtx<'a> {
     /// [`read_child_mem`](HandlerCtx::read_child_mem).
     pub fn read_child_cstr(&self, address: u64, max: usize) -> Result<Vec<u8>, TaskError> {
         check_length([max])?;
-        self.check_unanswered()?;
         let mut text = Vec::new();
         while text.len() < max {
             let here = address.wrapping_add(text.len() as u64);
@@ -287,12 +285,6 @@ impl<'a> HandlerCtx<'a> {
 
     pub(crate) fn check_waiting(&self) -> Result<(), TaskError> {
         if self.is_waiting() { Ok(()) } else { Err(TaskError::Gone) }
-    }
-
-    /// Enough before a read. [`check_waiting`](HandlerCtx::check_waiting) after it tells whether it
-    /// was the task that was read, and a system call before it would tell nothing more.
-    fn check_unanswered(&self) -> Result<(), TaskError> {
-        if self.call.is_answered() { Err(TaskError::Gone) } else { Ok(()) }
     }
 
     fn read(&self, address: u64, buffer: &mut [u8]) -> Result<usize, TaskError> {

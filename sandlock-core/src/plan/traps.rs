@@ -59,19 +59,18 @@ impl BuiltIn {
 }
 
 /// Calls whose first argument is the id of a process or thread, 0 for the caller.
-pub(crate) const BY_ID: [&str; 5] =
+pub(super) const BY_ID: [&str; 5] =
     ["prlimit64", "sched_setaffinity", "sched_setattr", "sched_setparam", "sched_setscheduler"];
 /// Calls whose first argument says what the second one is; 0 is the caller there. Of what they can
 /// be, the processes are left: with the value here.
-pub(crate) const BY_KIND: [(&str, u32); 3] = [
+pub(super) const BY_KIND: [(&str, u32); 3] = [
     ("getpriority", libc::PRIO_PROCESS),
     ("ioprio_set", IOPRIO_WHO_PROCESS),
     ("setpriority", libc::PRIO_PROCESS),
 ];
 const IOPRIO_WHO_PROCESS: u32 = 1;
 /// Calls that signal by id, in their first argument.
-pub(crate) const SIGNALS: [&str; 5] =
-    ["kill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "tgkill", "tkill"];
+const SIGNALS: [&str; 5] = ["kill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "tgkill", "tkill"];
 
 pub(super) fn traps(policy: &Policy, arch: Arch, landlock: &LandlockPlan) -> Vec<Trap> {
     if !policy.process.manage_tasks {
@@ -92,7 +91,7 @@ pub(super) fn traps(policy: &Policy, arch: Arch, landlock: &LandlockPlan) -> Vec
 }
 
 /// Whether signals are judged by the supervisor, because the kernel does not scope them.
-pub(crate) fn judges_signals(policy: &Policy, landlock: &LandlockPlan) -> bool {
+pub(super) fn judges_signals(policy: &Policy, landlock: &LandlockPlan) -> bool {
     policy.process.manage_tasks
         && !landlock.scoped.contains(Scope::Signal)
         && policy.mode(Protection::SignalScope) != ProtectionMode::Off

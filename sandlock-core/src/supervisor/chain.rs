@@ -1,6 +1,7 @@
 //! Who is asked about a call, and in which order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::handler::{Handler, Mode, Observer, OnError, When};
 use crate::plan::Stage;
@@ -44,6 +45,16 @@ pub(crate) enum Rank {
 impl Chain {
     pub(crate) fn new(syscall: Syscall) -> Chain {
         Chain { syscall, observers: Vec::new(), links: Vec::new() }
+    }
+
+    /// The place of the first pooled link that is to be asked about `arguments`, and its deadline.
+    pub(super) fn first_pooled(&self, arguments: &[u64; 6]) -> Option<(usize, Duration)> {
+        self.links.iter().enumerate().find_map(|(place, link)| match link.mode {
+            Mode::Pooled { deadline } if link.when.iter().all(|one| one.matches(arguments)) => {
+                Some((place, deadline))
+            }
+            _ => None,
+        })
     }
 
     /// Puts `link` behind everybody of its own rank and of lower ones.

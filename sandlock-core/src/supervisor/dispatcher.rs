@@ -8,7 +8,6 @@ use std::os::fd::BorrowedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use libc::seccomp_notif;
 
@@ -17,7 +16,7 @@ use super::chain::{Chain, Link, Table, Watcher};
 use super::deputy::Deputy;
 use super::journal::Journal;
 use super::pool::{Job, Pool};
-use crate::handler::{HandlerCtx, HandlerError, Mode, NotifAction, OnError, Verdict, When};
+use crate::handler::{HandlerCtx, HandlerError, NotifAction, OnError, Verdict, When};
 use crate::sys::listener::{Answer, Placing, Received};
 use crate::sys::raw::Errno;
 use crate::syscall::Syscall;
@@ -67,23 +66,13 @@ impl Call {
 }
 
 /// What is known about the answer to a call after some were asked.
-pub(crate) enum Decision {
+enum Decision {
     /// This one decided.
     By(NotifAction, Arc<str>),
     /// Nobody objects.
     Nobody,
     /// Somebody failed, and the tree is to end.
     Fatal(HandlerError),
-}
-
-/// What a thread that asks comes to.
-enum Asked {
-    Decision(Decision),
-    /// The link at this place is to be asked by a thread of the pool.
-    Pooled {
-        place: usize,
-        deadline: Duration,
-    },
 }
 
 /// Answers the calls of one tree.
@@ -181,25 +170,25 @@ impl Dispatcher {
     fn dispatch(self: &Arc<Self>, call: Call, chain: &Chain) {
         let cx = HandlerCtx::new(self, &call);
         self.watch(chain, &cx, |observer, cx| observer.observer.call(cx));
-        match self.ask(chain, 0, &cx, false) {
-            Asked::Decision(decision) => self.finish(&call, chain, decision),
-            Asked::Pooled { place, deadline } => {
+        let pooled = chain.first_pooled(&cx.args());
+        let inline = pooled.map_or(&chain.links[..], |(place, _)| &chain.links[..place]);
+        match (self.ask(inline, &cx), pooled) {
+            (Decision::Nobody, Some((place, deadline))) => {
                 let job = Job::new(Arc::clone(self), call, place, deadline);
                 if let Err(job) = self.pool.hand_over(job) {
                     let message = "no room in the pool: too many calls wait already";
                     self.refuse_late(&job.call, place, message);
                 }
             }
+            (decision, _) => self.finish(&call, chain, decision),
         }
     }
 
     /// The rest of the way of a call that was handed to the pool, on a thread of it; calls `asked`
     /// before it is answered.
     pub(super) fn resume(&self, call: &Call, place: usize, asked: impl FnOnce()) {
-        if let Some(chain) = self.table.chain(call.notification.data.nr)
-            && let Asked::Decision(decision) =
-                self.ask(chain, place, &HandlerCtx::new(self, call), true)
-        {
+        if let Some(chain) = self.table.chain(call.notification.data.nr) {
+            let decision = self.ask(&chain.links[place..], &HandlerCtx::new(self, call));
             asked();
             self.finish(call, chain, decision);
         }
@@ -219,21 +208,11 @@ impl Dispatcher {
         self.finish(call, chain, Decision::By(refusal, Arc::clone(&link.name)));
     }
 
-    /// Asks the links from `place` on, until one decides.
-    fn ask(&self, chain: &Chain, place: usize, cx: &HandlerCtx<'_>, in_pool: bool) -> Asked {
-        for (place, link) in chain.links.iter().enumerate().skip(place) {
-            if !matches(&link.when, cx) {
-                continue;
-            }
-            if let (Mode::Pooled { deadline }, false) = (link.mode, in_pool) {
-                return Asked::Pooled { place, deadline };
-            }
-            match self.ask_one(link, cx) {
-                Decision::Nobody => {}
-                decision => return Asked::Decision(decision),
-            }
-        }
-        Asked::Decision(Decision::Nobody)
+    /// Asks `links`, until one decides.
+    fn ask(&self, links: &[Link], cx: &HandlerCtx<'_>) -> Decision {
+        let asked = links.iter().filter(|link| matches(&link.when, cx));
+        let mut decisions = asked.map(|link| self.ask_one(link, cx));
+        decisions.find(|one| !matches!(one, Decision::Nobody)).unwrap_or(Decision::Nobody)
     }
 
     fn ask_one(&self, link: &Link, cx: &HandlerCtx<'_>) -> Decision {
