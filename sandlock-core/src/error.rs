@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::handler::HandlerError;
 use crate::listed::listed;
 use crate::step::Step;
+use crate::syscall::{Syscall, SyscallError};
 use crate::text::describe_errno;
 
 /// The result of every fallible function of this crate.
@@ -68,6 +68,19 @@ impl fmt::Display for Problem {
     }
 }
 
+/// A handler or observer that failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("handler {handler} of {syscall}: {message}")]
+#[non_exhaustive]
+pub struct HandlerError {
+    /// The call that it was asked about.
+    pub syscall: Syscall,
+    /// Its [name](crate::HandlerOptions::name).
+    pub handler: String,
+    /// What went wrong, as a panic's message.
+    pub message: String,
+}
+
 /// Why something could not be done.
 ///
 /// [`Display`](fmt::Display) prints one line with everything a user needs, the hint included.
@@ -128,6 +141,11 @@ impl Error {
         error
     }
 
+    pub(crate) fn with_handler(mut self, failure: HandlerError) -> Self {
+        self.0.handler = Some(failure);
+        self
+    }
+
     /// A handler that cannot be registered for `call`.
     pub(crate) fn registration(call: impl fmt::Display, reason: impl fmt::Display) -> Self {
         let message = format!("no handler can be registered for {call}: {reason}");
@@ -175,7 +193,7 @@ impl Error {
         &self.0.problems
     }
 
-    /// The handler that failed, for [`ErrorKind::Handler`].
+    /// The handler that failed, for [`ErrorKind::Handler`] and for a start that its failure refused.
     pub fn handler_error(&self) -> Option<&HandlerError> {
         self.0.handler.as_ref()
     }
@@ -199,6 +217,13 @@ impl fmt::Display for Error {
             Some(hint) => write!(f, " (hint: {hint})"),
             None => Ok(()),
         }
+    }
+}
+
+/// No such call: [`ErrorKind::Registration`].
+impl From<SyscallError> for Error {
+    fn from(error: SyscallError) -> Error {
+        Error::new(ErrorKind::Registration, error.to_string())
     }
 }
 

@@ -40,6 +40,8 @@ mod output;
 pub mod plan;
 pub mod policy;
 mod proc;
+mod registry;
+mod run;
 mod sandbox;
 mod spawn;
 mod step;
@@ -50,9 +52,9 @@ mod text;
 mod threads;
 
 pub use child::Child;
-pub use error::{Error, ErrorKind, Problem, Result};
+pub use error::{Error, ErrorKind, HandlerError, Problem, Result};
 pub use handler::{
-    Handler, HandlerCtx, HandlerError, HandlerOptions, Mode, NotifAction, Observer, OnError,
+    Handler, HandlerCtx, HandlerOptions, Mode, NotifAction, Observer, ObserverOptions, OnError,
     OpenRequest, Outcome, Priority, TaskError, Verdict, When, WhenArg,
 };
 pub use host::{Host, NEWEST_LANDLOCK_ABI, Notifications};

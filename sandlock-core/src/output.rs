@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::handler::HandlerError;
+use crate::error::HandlerError;
 use crate::plan::Enforcement;
+use crate::run::{Collector, Ended};
 use crate::spawn::{End, RawUsage};
-use crate::supervisor::{Collector, Ended};
 
 /// Why a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]

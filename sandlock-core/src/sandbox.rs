@@ -1,20 +1,22 @@
 //! A policy made ready to run programs under it.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::child::{Child, Shared};
 use crate::confine::Prepared;
 use crate::error::{Error, ErrorKind, Result};
-use crate::handler::{Handler, HandlerOptions, Handlers, Observer, Registration};
+use crate::handler::{Handler, HandlerOptions, Observer, ObserverOptions};
 use crate::host::{Host, Notifications};
 use crate::launch::{Kind, Launch};
 use crate::output::Output;
 use crate::plan::{Enforcement, Plan};
 use crate::policy::Policy;
+use crate::registry::{Handlers, Registration};
+use crate::run::{Foreground, Run, Streams};
 use crate::spawn::{Command, Directory, NamedBy, Session, Start, Surroundings};
 use crate::step::Step;
-use crate::supervisor::{Foreground, Streams, Supervisor};
 use crate::syscall::{Syscall, SyscallError};
 use crate::threads::{locked, start_deaf};
 
@@ -35,7 +37,7 @@ use crate::threads::{locked, start_deaf};
 /// assert_eq!(out.stdout(), b"hello\n");
 /// # Ok::<(), sandlock::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Sandbox {
     prepared: Arc<Prepared>,
     handlers: Handlers,
@@ -111,20 +113,19 @@ impl Sandbox {
         syscall: impl TryInto<Syscall, Error: Into<SyscallError>>,
         observer: impl Observer,
     ) -> Result<Sandbox> {
-        self.add_observer_with(syscall, observer, HandlerOptions::new())
+        self.add_observer_with(syscall, observer, ObserverOptions::new())
     }
 
     /// As [`add_observer`](Sandbox::add_observer), with a name or conditions.
     ///
     /// # Errors
     ///
-    /// As [`add_handler_with`](Sandbox::add_handler_with); an observer has no place in the order, no
-    /// pool, and its failures no other meaning.
+    /// As [`add_handler_with`](Sandbox::add_handler_with).
     pub fn add_observer_with(
         self,
         syscall: impl TryInto<Syscall, Error: Into<SyscallError>>,
         observer: impl Observer,
-        options: HandlerOptions,
+        options: ObserverOptions,
     ) -> Result<Sandbox> {
         let syscall = known(syscall)?;
         self.register(Registration::observer(syscall, observer, options))
@@ -138,8 +139,8 @@ impl Sandbox {
     /// What is enforced, degraded and weakened, with what handlers add to it.
     pub(crate) fn enforcement(&self) -> Enforcement {
         let mut enforcement = self.plan().enforcement.clone();
-        let supervised = self.handlers.supervised();
-        enforcement.degraded.extend(supervised.into_iter().flat_map(|one| one.degraded()));
+        let supervision = self.handlers.supervision();
+        enforcement.degraded.extend(supervision.into_iter().flat_map(|one| one.degraded()));
         enforcement
     }
 
@@ -306,7 +307,7 @@ impl Sandbox {
         launch: &Launch,
         command: Command,
         child: Option<&Shared>,
-    ) -> Result<Supervisor> {
+    ) -> Result<Run> {
         let (streams, stdio) = Streams::new(launch)?;
         let (session, foreground) = match launch.interactive {
             true => Foreground::lend(launch)?,
@@ -318,11 +319,18 @@ impl Sandbox {
             bell: child.is_some() || foreground.is_some(),
             timeout: launch.timeout.or(self.plan().timeout),
         };
-        let supervised = self.handlers.supervised().cloned();
-        let trap = supervised.as_ref().map(|supervised| Arc::clone(&supervised.filter));
+        let supervision = self.handlers.supervision().cloned();
+        let trap = supervision.as_ref().map(|supervision| Arc::clone(&supervision.filter));
         let start = Start::new(Arc::clone(&self.prepared), trap, command, surroundings)?;
         let paused = child.map(|child| Arc::clone(&child.paused)).unwrap_or_default();
-        Supervisor::begin(start, supervised, streams, foreground, paused)
+        Run::begin(start, supervision, streams, foreground, paused)
+    }
+}
+
+/// Handlers alone: [`Sandbox::plan`] prints the rest.
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sandbox").field("handlers", &self.handlers).finish_non_exhaustive()
     }
 }
 
@@ -331,10 +339,7 @@ fn notifications() -> Notifications {
 }
 
 fn known(syscall: impl TryInto<Syscall, Error: Into<SyscallError>>) -> Result<Syscall> {
-    syscall.try_into().map_err(|error| {
-        let error: SyscallError = error.into();
-        Error::new(ErrorKind::Registration, error.to_string())
-    })
+    syscall.try_into().map_err(|error| Error::from(error.into()))
 }
 
 /// Whether a program could not be executed because nothing lets it.

@@ -1,6 +1,6 @@
 //! Conditions on arguments: what does not match never reaches a handler, and nothing gets past one.
 
-use sandlock::{ErrorKind, HandlerCtx, HandlerOptions, NotifAction, When};
+use sandlock::{ErrorKind, HandlerCtx, HandlerOptions, NotifAction, ObserverOptions, When};
 
 use crate::asked::{Notes, Verdicts, continuing, line, lines, refusing, sandbox};
 use crate::calls::{Calls, calls};
@@ -122,12 +122,13 @@ fn several_conditions_must_all_hold() {
 fn handlers_of_one_call_have_their_own_conditions() {
     let (low, high, watched) = (Notes::new(), Notes::new(), Notes::new());
     let when = |when| HandlerOptions::new().when(when);
+    let watched_when = ObserverOptions::new().when(When::arg(0).eq(9));
     let sandbox = sandbox()
         .add_handler_with("getppid", low.taken(|cx| cx.args()[0]), when(When::arg(0).lt(3)))
         .unwrap()
         .add_handler_with("getppid", high.taken(|cx| cx.args()[0]), when(When::arg(0).ge(2)))
         .unwrap()
-        .add_observer_with("getppid", Verdicts(watched.clone()), when(When::arg(0).eq(9)))
+        .add_observer_with("getppid", Verdicts(watched.clone()), watched_when)
         .unwrap();
     lines(&sandbox, &calls! { getppid(1); getppid(2); getppid(3); getppid(9) });
     assert_eq!(low.take(), [1, 2]);

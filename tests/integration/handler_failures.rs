@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use sandlock::{
-    Error, ErrorKind, HandlerCtx, HandlerOptions, Launch, NotifAction, Observer, OnError, Reason,
-    Sandbox, Stdio, Verdict,
+    Error, ErrorKind, HandlerCtx, HandlerOptions, Launch, NotifAction, Observer, ObserverOptions,
+    OnError, Reason, Sandbox, Stdio, TaskError, Verdict,
 };
 
 use crate::asked::{
@@ -152,7 +152,7 @@ fn an_observer_that_panics_is_skipped_and_listed_and_the_run_goes_on() {
     for at_call in [true, false] {
         let notes = Notes::new();
         let sandbox = sandbox()
-            .add_observer_with("uname", Panicking { at_call }, named())
+            .add_observer_with("uname", Panicking { at_call }, ObserverOptions::new().name("judge"))
             .unwrap()
             .add_observer("uname", Verdicts(notes.clone()))
             .unwrap();
@@ -180,14 +180,12 @@ fn options_that_mean_nothing_are_rejected() {
         let error = sandbox().add_handler_with("uname", refusing(1), options).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Registration, "{error}");
     }
-    let of_handlers = [
-        HandlerOptions::new().pooled(Duration::from_secs(1)),
-        HandlerOptions::new().on_error(OnError::Deny(1)),
-        HandlerOptions::new().priority(sandlock::Priority::Before),
-    ];
-    for options in of_handlers {
-        let observer = Verdicts(Notes::new());
-        assert!(sandbox().add_observer_with("uname", observer, options).is_err());
+    for name in ["", "policy", "tasks"] {
+        let error =
+            sandbox().add_handler_with("uname", refusing(1), HandlerOptions::new().name(name));
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::Registration, "{name:?}");
+        let options = ObserverOptions::new().name(name);
+        assert!(sandbox().add_observer_with("uname", Verdicts(Notes::new()), options).is_err());
     }
 }
 
@@ -288,18 +286,45 @@ fn a_handler_that_waits_in_the_pool_stalls_nobody_else() {
     assert!(printed.contains("slow ok 1") && printed.contains("fast ok 1000"), "{printed}");
 }
 
-/// Those who wait for the pool can be more than it has threads: all are answered in time.
+/// As many as there are threads wait inside, and the others for them.
 #[test]
 fn more_calls_than_the_pool_has_threads_are_all_answered() {
-    let take_long = |_: &HandlerCtx<'_>| {
-        std::thread::sleep(Duration::from_millis(5));
+    const THREADS: usize = 16;
+    let (gate, inside) = (Gate::default(), AtomicUsize::new(0));
+    let wait = move |_: &HandlerCtx<'_>| {
+        if inside.fetch_add(1, SeqCst) + 1 == THREADS {
+            gate.open();
+        }
+        gate.pass();
         NotifAction::ReturnValue(1)
     };
-    let sandbox = sandbox().add_handler_with("getppid", take_long, pooled(LONG)).unwrap();
+    let sandbox = sandbox().add_handler_with("getppid", wait, pooled(LONG)).unwrap();
     let number = libc::SYS_getppid.to_string();
     let output = sandbox.run([GUEST, "crowd", "64", &number]).unwrap();
     assert_eq!(String::from_utf8_lossy(output.stdout()), "crowd ok 64\n");
     assert!(output.handler_errors().is_empty(), "{:?}", output.handler_errors());
+}
+
+/// Without a panic: with a reason in words, or with what the context does not say.
+#[test]
+fn a_handler_can_say_that_it_has_failed() {
+    let fail = |_: &HandlerCtx<'_>| NotifAction::Fail("no answer today".to_owned());
+    let other = |cx: &HandlerCtx<'_>| -> Result<NotifAction, TaskError> {
+        match cx.syscall().name() {
+            "uname" => Err(TaskError::other("no answer today")),
+            _ => Ok(NotifAction::Continue),
+        }
+    };
+    let launch = || Launch::new([GUEST]).args(uname().action("calls"));
+    let failing = sandbox().add_handler_with("uname", fail, named()).unwrap();
+    expect_ended(&failing.run(launch()).unwrap_err(), "no answer today");
+    let failing = sandbox().add_handler_with("uname", other, named()).unwrap();
+    expect_ended(&failing.run(launch()).unwrap_err(), "no answer today");
+    let denying = named().on_error(OnError::Deny(libc::EXDEV));
+    let denying = sandbox().add_handler_with("uname", fail, denying).unwrap();
+    let output = denying.run(launch()).unwrap();
+    assert_eq!(output.stdout(), b"uname EXDEV\n");
+    assert_eq!(output.handler_errors()[0].message, "no answer today");
 }
 
 #[test]

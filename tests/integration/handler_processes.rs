@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use sandlock::{ErrorKind, HandlerCtx, HandlerOptions, Host, Launch, NotifAction, Reason, Sandbox};
+use sandlock::{
+    ErrorKind, HandlerCtx, HandlerOptions, Host, Launch, NotifAction, OnError, Reason, Sandbox,
+};
 
 use crate::asked::{Notes, Verdicts, continuing, line, prints, refusing, sandbox, sandbox_of};
 use crate::calls::calls;
@@ -79,7 +81,14 @@ fn a_handler_of_execve_can_refuse_the_programs_own_start() {
     ] {
         assert_eq!(error.kind(), ErrorKind::CannotExecute, "{error}");
         assert_eq!(error.errno(), Some(libc::EACCES));
+        assert!(error.hint().unwrap().contains("handler"), "{error}");
     }
+    let options = HandlerOptions::new().name("judge").on_error(OnError::Deny(libc::ENOENT));
+    let failing = |_: &HandlerCtx<'_>| NotifAction::Fail("asleep".to_owned());
+    let failing = sandbox().add_handler_with("execve", failing, options).unwrap();
+    let error = failing.run([GUEST, "exit", "3"]).unwrap_err();
+    assert_eq!(error.handler_error().unwrap().handler, "judge");
+    assert!(error.to_string().contains("handler judge of execve: asleep"), "{error}");
     let killing =
         sandbox().add_handler("execve", |_: &HandlerCtx<'_>| NotifAction::KillSandbox).unwrap();
     assert_eq!(killing.run([GUEST, "exit", "3"]).unwrap().reason(), Reason::Killed);
@@ -88,7 +97,8 @@ fn a_handler_of_execve_can_refuse_the_programs_own_start() {
     // A value is no program: it must not count as one that was executed.
     let lying =
         sandbox().add_handler("execve", |_: &HandlerCtx<'_>| NotifAction::ReturnValue(0)).unwrap();
-    assert!(lying.run([GUEST, "exit", "0"]).is_err());
+    let error = lying.run([GUEST, "exit", "0"]).unwrap_err();
+    assert_eq!((error.kind(), error.errno()), (ErrorKind::CannotExecute, None), "{error}");
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Built-in capabilities: what the library itself answers, in front of the user's handlers.
+//! Built-in capabilities: what the library itself answers, between the user's handlers with
+//! [`Priority::Before`](crate::handler::Priority::Before) and the others.
 //!
 //! The plan says which calls a capability is asked about (`plan/traps.rs`); here is what it says.
 

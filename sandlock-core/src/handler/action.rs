@@ -27,14 +27,21 @@ pub enum NotifAction {
     /// (memfd_create(2), sealed), and the call returns its number. It is close-on-exec if the call
     /// asked for that, or is not one that opens by path.
     InjectBytes(Vec<u8>),
+    /// The handler has failed, for this reason: [`OnError`](super::OnError) says what that means.
+    Fail(String),
     /// The whole tree is killed; the run ends with [`Reason::Killed`](crate::Reason::Killed).
     KillSandbox,
 }
 
-/// An error of the context is a refusal, with the error number of [`TaskError::errno`].
+/// An error of the context is a refusal, with the error number of [`TaskError::errno`]: a program
+/// that gives a bad address must not be able to end its run as a failure of the handler.
+/// [`TaskError::Other`] is a failure.
 impl From<TaskError> for NotifAction {
     fn from(error: TaskError) -> NotifAction {
-        NotifAction::Errno(error.errno())
+        match error {
+            TaskError::Other(reason) => NotifAction::Fail(reason),
+            error => NotifAction::Errno(error.errno()),
+        }
     }
 }
 

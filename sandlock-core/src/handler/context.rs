@@ -1,7 +1,7 @@
 //! What a handler sees of a call, and of the task that makes it.
 
 use std::fmt;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use super::error::TaskError;
@@ -84,8 +84,10 @@ impl<'a> HandlerCtx<'a> {
     /// may not read itself, needs CAP_SYS_PTRACE. A program can bring that about, so an unreadable
     /// argument is to be refused.
     pub fn read_child_mem(&self, address: u64, len: usize) -> Result<Vec<u8>, TaskError> {
-        let mut parts = self.read_child_vectored(&[(address, len)])?;
-        Ok(parts.pop().unwrap_or_default())
+        check_length([len])?;
+        let bytes = self.read_all(address, len)?;
+        self.check_waiting()?;
+        Ok(bytes)
     }
 
     /// Several ranges of the task's memory, each an address and a length in bytes; all together at
@@ -96,16 +98,8 @@ impl<'a> HandlerCtx<'a> {
     /// As [`read_child_mem`](HandlerCtx::read_child_mem), for the first range that is not readable.
     pub fn read_child_vectored(&self, ranges: &[(u64, usize)]) -> Result<Vec<Vec<u8>>, TaskError> {
         check_length(ranges.iter().map(|(_, length)| *length))?;
-        let mut parts = Vec::with_capacity(ranges.len());
-        for &(address, length) in ranges {
-            let mut part = vec![0; length];
-            let done = self.read(address, &mut part)?;
-            if done < length {
-                self.check_waiting()?;
-                return Err(TaskError::Unmapped { address, done });
-            }
-            parts.push(part);
-        }
+        let parts = ranges.iter().map(|&(address, length)| self.read_all(address, length));
+        let parts = parts.collect::<Result<_, _>>()?;
         self.check_waiting()?;
         Ok(parts)
     }
@@ -259,16 +253,10 @@ impl<'a> HandlerCtx<'a> {
     /// limit); [`TaskError::Gone`].
     pub fn replace_fd(&self, number: u32, fd: impl AsFd, cloexec: bool) -> Result<(), TaskError> {
         let placing = Placing { cloexec, at: Some(number), answers: false };
-        self.add_fd(fd.as_fd(), placing).map(drop).map_err(|errno| {
+        let added = self.dispatcher.add_fd(self.call, fd.as_fd(), placing);
+        added.map(drop).map_err(|errno| {
             TaskError::failed(format!("SECCOMP_IOCTL_NOTIF_ADDFD({number})"), errno)
         })
-    }
-
-    fn add_fd(&self, fd: BorrowedFd, placing: Placing) -> Result<i32, i32> {
-        match self.call.is_answered() {
-            true => Err(libc::ENOENT),
-            false => self.dispatcher.add_fd(self.call, fd, placing),
-        }
     }
 
     pub(crate) fn call(&self) -> &Call {
@@ -285,6 +273,18 @@ impl<'a> HandlerCtx<'a> {
 
     pub(crate) fn check_waiting(&self) -> Result<(), TaskError> {
         if self.is_waiting() { Ok(()) } else { Err(TaskError::Gone) }
+    }
+
+    /// All of `length` bytes, of whoever has the task's id.
+    fn read_all(&self, address: u64, length: usize) -> Result<Vec<u8>, TaskError> {
+        let mut bytes = vec![0; length];
+        match self.read(address, &mut bytes)? {
+            done if done < length => {
+                self.check_waiting()?;
+                Err(TaskError::Unmapped { address, done })
+            }
+            _ => Ok(bytes),
+        }
     }
 
     fn read(&self, address: u64, buffer: &mut [u8]) -> Result<usize, TaskError> {

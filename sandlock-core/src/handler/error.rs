@@ -1,11 +1,12 @@
-//! What can go wrong in a handler, and with one.
+//! What can go wrong in a handler.
 
 use crate::syscall::Syscall;
 use crate::text::describe_errno;
 
 /// Why something about a task that waits for an answer could not be done.
 ///
-/// A handler can return it: it becomes a refusal with [`errno`](TaskError::errno).
+/// A handler can return it: it becomes a refusal with [`errno`](TaskError::errno), but for
+/// [`Other`](TaskError::Other).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TaskError {
@@ -41,6 +42,10 @@ pub enum TaskError {
     /// It cannot be done in the program's place.
     #[error("cannot be done for the program: {0}")]
     Unsupported(&'static str),
+    /// Something else that the handler says: it has failed, which means what
+    /// [`OnError`](super::OnError) says.
+    #[error("{0}")]
+    Other(String),
     /// A call of the supervisor's own failed.
     #[error("{call}: {}", describe_errno(*.errno))]
     Failed {
@@ -52,6 +57,11 @@ pub enum TaskError {
 }
 
 impl TaskError {
+    /// The handler has failed, for this reason.
+    pub fn other(reason: impl std::fmt::Display) -> TaskError {
+        TaskError::Other(reason.to_string())
+    }
+
     /// The error number for the task: what the kernel would say, or EPERM.
     pub fn errno(&self) -> i32 {
         match self {
@@ -68,23 +78,5 @@ impl TaskError {
             libc::ESRCH | libc::ENOENT => TaskError::Gone,
             _ => TaskError::Failed { call: call.into(), errno },
         }
-    }
-}
-
-/// A handler or observer that failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct HandlerError {
-    /// The call that it was asked about.
-    pub syscall: Syscall,
-    /// Its [name](super::HandlerOptions::name).
-    pub handler: String,
-    /// What went wrong, as a panic's message.
-    pub message: String,
-}
-
-impl std::fmt::Display for HandlerError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "handler {} of {}: {}", self.handler, self.syscall, self.message)
     }
 }

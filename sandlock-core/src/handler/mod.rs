@@ -13,18 +13,18 @@ mod context;
 mod error;
 mod open;
 mod options;
-mod registry;
 mod when;
 
 pub use action::{NotifAction, Outcome, Verdict};
 pub use context::HandlerCtx;
-pub use error::{HandlerError, TaskError};
+pub use error::TaskError;
 pub use open::OpenRequest;
-pub use options::{HandlerOptions, Mode, OnError, Priority};
+pub use options::{HandlerOptions, Mode, ObserverOptions, OnError, Priority};
 pub use when::{When, WhenArg};
 
 pub(crate) use open::wants_cloexec;
-pub(crate) use registry::{Handlers, Registration, Supervised};
+
+use std::sync::Arc;
 
 /// Decides about a system call that a task of the program makes, and that waits meanwhile.
 ///
@@ -64,6 +64,38 @@ where
 {
     fn handle(&self, cx: &HandlerCtx<'_>) -> NotifAction {
         self(cx).into()
+    }
+}
+
+impl<T: Handler + ?Sized> Handler for Arc<T> {
+    fn handle(&self, cx: &HandlerCtx<'_>) -> NotifAction {
+        (**self).handle(cx)
+    }
+}
+
+impl Handler for Box<dyn Handler> {
+    fn handle(&self, cx: &HandlerCtx<'_>) -> NotifAction {
+        (**self).handle(cx)
+    }
+}
+
+impl<T: Observer + ?Sized> Observer for Arc<T> {
+    fn call(&self, cx: &HandlerCtx<'_>) {
+        (**self).call(cx);
+    }
+
+    fn verdict(&self, cx: &HandlerCtx<'_>, verdict: &Verdict<'_>) {
+        (**self).verdict(cx, verdict);
+    }
+}
+
+impl Observer for Box<dyn Observer> {
+    fn call(&self, cx: &HandlerCtx<'_>) {
+        (**self).call(cx);
+    }
+
+    fn verdict(&self, cx: &HandlerCtx<'_>, verdict: &Verdict<'_>) {
+        (**self).verdict(cx, verdict);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Opening a file in the task's place: what was judged is what is opened.
 
+use std::cmp::Ordering;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::NotifAction;
 use super::context::HandlerCtx;
 use super::error::TaskError;
-use crate::supervisor::{Directory, Opening};
+use crate::supervisor::Opening;
 use crate::syscall::Syscall;
 use crate::text::errno_of;
 
@@ -74,6 +75,30 @@ impl OpenRequest {
         self.resolve
     }
 
+    /// The same request with more RESOLVE flags of openat2(2), which bound where the path may lead:
+    /// with `RESOLVE_NO_SYMLINKS` what is opened is what the path says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sandlock::{HandlerCtx, NotifAction, TaskError};
+    ///
+    /// /// Opens what is below /usr, by no other name.
+    /// fn only_usr(cx: &HandlerCtx<'_>) -> Result<NotifAction, TaskError> {
+    ///     let request = cx.open_request()?.with_resolve(libc::RESOLVE_NO_SYMLINKS);
+    ///     let path = request.path();
+    ///     let is_plain = path.is_absolute() && !path.components().any(|part| part.as_os_str() == "..");
+    ///     match is_plain && path.starts_with("/usr") {
+    ///         true => cx.open_for_child(&request),
+    ///         false => Ok(NotifAction::Errno(libc::EACCES)),
+    ///     }
+    /// }
+    /// ```
+    pub fn with_resolve(mut self, flags: u64) -> OpenRequest {
+        self.resolve |= flags;
+        self
+    }
+
     /// Whether the descriptor can be written to, or the file is created or emptied.
     pub fn writes(&self) -> bool {
         const WRITES: i32 = libc::O_CREAT | libc::O_TRUNC | (libc::O_TMPFILE & !libc::O_DIRECTORY);
@@ -124,23 +149,24 @@ impl HandlerCtx<'_> {
         how: u64,
         size: u64,
     ) -> Result<OpenRequest, TaskError> {
-        match size {
-            0..24 => return Err(TaskError::Open(libc::EINVAL)),
-            24 => {}
+        match size.cmp(&(HOW as u64)) {
+            Ordering::Less => return Err(TaskError::Open(libc::EINVAL)),
+            Ordering::Equal => {}
             // A later version, whose meaning is not known.
-            _ => return Err(TaskError::Open(libc::E2BIG)),
+            Ordering::Greater => return Err(TaskError::Open(libc::E2BIG)),
         }
-        let bytes = self.read_child_mem(how, HOW)?;
-        let word = |index: usize| {
-            let word = bytes.get(index * 8..index * 8 + 8).and_then(|word| word.try_into().ok());
-            u64::from_ne_bytes(word.unwrap_or_default())
+        let how = self.read_child_mem(how, HOW)?;
+        let words = how.chunks_exact(8).filter_map(|word| word.try_into().ok());
+        let mut words = words.map(u64::from_ne_bytes);
+        let (Some(wanted), Some(mode), Some(resolve)) = (words.next(), words.next(), words.next())
+        else {
+            return Err(TaskError::Open(libc::EINVAL));
         };
-        let flags = word(0) & !LARGE_FILE;
-        let known = i32::try_from(flags).ok().filter(|flags| flags & !FLAGS == 0);
-        let flags = known.ok_or(TaskError::Open(libc::EINVAL))?;
-        let request = OpenRequest::new(directory, self.path_arg(1)?, flags, word(1));
-        match (request.flags == flags, u64::from(request.mode) == word(1)) {
-            (true, true) => Ok(OpenRequest { resolve: word(2), ..request }),
+        let flags = i32::try_from(wanted & !LARGE_FILE).unwrap_or(-1);
+        let request = OpenRequest::new(directory, self.path_arg(1)?, flags, mode);
+        // Where open(2) ignores flags and modes, openat2(2) refuses them.
+        match (request.flags == flags, u64::from(request.mode) == mode) {
+            (true, true) => Ok(OpenRequest { resolve, ..request }),
             _ => Err(TaskError::Open(libc::EINVAL)),
         }
     }
@@ -153,8 +179,8 @@ impl HandlerCtx<'_> {
     /// rules and has none of the capabilities that the program has not: the kernel bounds every open
     /// by the policy's grants, and a handler cannot open more for the program than the program could.
     ///
-    /// Links in the path are followed as always: judge where it leads, or open with
-    /// O_NOFOLLOW or `RESOLVE_NO_SYMLINKS`, where that matters.
+    /// Links in the path are followed as always, and a program with a write grant can make some: who
+    /// decides on the path asks for [`RESOLVE_NO_SYMLINKS`](OpenRequest::with_resolve).
     ///
     /// # Errors
     ///
@@ -203,7 +229,7 @@ impl HandlerCtx<'_> {
     }
 
     /// The task's directory that the path is relative to.
-    fn directory_of(&self, request: &OpenRequest) -> Result<Directory, TaskError> {
+    fn directory_of(&self, request: &OpenRequest) -> Result<Option<OwnedFd>, TaskError> {
         if !request.needs_directory() {
             return Ok(None);
         }

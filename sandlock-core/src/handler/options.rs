@@ -47,7 +47,7 @@ pub enum OnError {
     Deny(i32),
 }
 
-/// How a handler or an observer is called. Each is optional.
+/// How a handler is called. Each is optional.
 ///
 /// # Examples
 ///
@@ -65,11 +65,18 @@ pub enum OnError {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct HandlerOptions {
-    pub(crate) name: Option<String>,
+    pub(crate) shown: ObserverOptions,
     pub(crate) priority: Priority,
     pub(crate) mode: Mode,
-    pub(crate) when: Vec<When>,
     pub(crate) on_error: OnError,
+}
+
+/// Which calls an observer is shown, and what it is called. Each is optional.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct ObserverOptions {
+    pub(crate) name: Option<String>,
+    pub(crate) when: Vec<When>,
     pub(crate) allow_interruptible: bool,
 }
 
@@ -81,39 +88,70 @@ impl HandlerOptions {
 
     /// The name in verdicts and errors; that of its Rust type if nothing is said.
     pub fn name(mut self, name: impl Into<String>) -> HandlerOptions {
-        self.name = Some(name.into());
+        self.shown = self.shown.name(name);
         self
     }
 
-    /// Where it stands. Not for observers, which come first.
+    /// Where it stands in the order.
     pub fn priority(mut self, priority: Priority) -> HandlerOptions {
         self.priority = priority;
         self
     }
 
-    /// Calls it on a thread of a pool, and refuses calls that it has not answered after
-    /// `deadline`, at most an hour: [`Mode::Pooled`]. Not for observers.
-    pub fn pooled(mut self, deadline: Duration) -> HandlerOptions {
-        self.mode = Mode::Pooled { deadline };
+    /// Which thread calls it.
+    pub fn mode(mut self, mode: Mode) -> HandlerOptions {
+        self.mode = mode;
         self
+    }
+
+    /// Calls it on a thread of a pool, and refuses calls that it has not answered after
+    /// `deadline`, at most an hour: [`Mode::Pooled`].
+    pub fn pooled(self, deadline: Duration) -> HandlerOptions {
+        self.mode(Mode::Pooled { deadline })
     }
 
     /// Asks only about calls whose arguments match. Several conditions must all hold.
     pub fn when(mut self, condition: When) -> HandlerOptions {
-        self.when.push(condition);
+        self.shown = self.shown.when(condition);
         self
     }
 
-    /// What it means that it failed. Not for observers.
+    /// What it means that it failed.
     pub fn on_error(mut self, on_error: OnError) -> HandlerOptions {
         self.on_error = on_error;
+        self
+    }
+
+    /// Accepts calls that a signal must not interrupt:
+    /// [`ObserverOptions::allow_interruptible`].
+    pub fn allow_interruptible(mut self, allow: bool) -> HandlerOptions {
+        self.shown = self.shown.allow_interruptible(allow);
+        self
+    }
+}
+
+impl ObserverOptions {
+    /// All arguments.
+    pub fn new() -> ObserverOptions {
+        ObserverOptions::default()
+    }
+
+    /// The name in errors; that of its Rust type if nothing is said.
+    pub fn name(mut self, name: impl Into<String>) -> ObserverOptions {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Shows only calls whose arguments match. Several conditions must all hold.
+    pub fn when(mut self, condition: When) -> ObserverOptions {
+        self.when.push(condition);
         self
     }
 
     /// Accepts calls that a signal must not interrupt: close, dup, fork, clone, wait and their like.
     /// A call that waits for the supervisor when a signal comes fails with EINTR, or is made once
     /// more, if the supervisor has not received it yet; programs do not expect that of these.
-    pub fn allow_interruptible(mut self, allow: bool) -> HandlerOptions {
+    pub fn allow_interruptible(mut self, allow: bool) -> ObserverOptions {
         self.allow_interruptible = allow;
         self
     }

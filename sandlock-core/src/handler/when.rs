@@ -92,7 +92,7 @@ enum Compared {
 
 impl When {
     /// What is wrong with it, if anything is.
-    pub(super) fn problem(&self) -> Option<&'static str> {
+    pub(crate) fn problem(&self) -> Option<&'static str> {
         match self.test {
             _ if self.argument > 5 => Some("a call has the arguments 0 to 5"),
             Test::MaskedEq { mask, value } if value & !mask != 0 => {

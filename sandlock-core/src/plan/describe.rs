@@ -38,7 +38,8 @@ impl Plan {
     fn describe_trap(&self, trap: &Trap, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.filter.arch.name_of(trap.number).unwrap_or("?");
         let cases: Vec<String> = trap.cases.iter().map(ToString::to_string).collect();
-        writeln!(f, "ask {} about {name} when {}", trap.built_in.name(), cases.join(" | "))
+        let when = if cases.is_empty() { "" } else { " when " };
+        writeln!(f, "ask {} about {name}{when}{}", trap.built_in.name(), cases.join(" | "))
     }
 }
 

@@ -70,12 +70,7 @@ pub enum Test {
 }
 
 impl FilterPlan {
-    pub(crate) fn new(
-        policy: &Policy,
-        arch: Arch,
-        judges_signals: bool,
-        enforcement: &mut Enforcement,
-    ) -> FilterPlan {
+    pub(crate) fn new(policy: &Policy, arch: Arch, enforcement: &mut Enforcement) -> FilterPlan {
         let lifted = names(&policy.syscalls.allow);
         let judged = judge::rules(policy, enforcement);
         let mut verdicts = BTreeMap::new();
@@ -88,11 +83,6 @@ impl FilterPlan {
                 };
                 insert(&mut verdicts, arch, name, verdict);
             }
-        }
-        if judges_signals {
-            // A descriptor can be exchanged after it was judged; programs fall back to kill(2).
-            let refused = Some(Verdict::Refuse(libc::ENOSYS));
-            insert(&mut verdicts, arch, "pidfd_send_signal", refused);
         }
         for name in names(&policy.syscalls.deny) {
             // Programs rely on what a missing call says: without ENOSYS, libc does not fall back.
@@ -113,12 +103,13 @@ impl FilterPlan {
     /// Why `call` is refused whatever its arguments are, if it is.
     pub(crate) fn refusal(&self, number: u32) -> Option<String> {
         let Some(Verdict::Refuse(errno)) = self.verdicts.get(&number) else { return None };
-        let group = self.arch.name_of(number).and_then(group_of);
-        Some(match group {
+        let name = self.arch.name_of(number)?;
+        Some(match group_of(name) {
             Some(Group { name, reason, class: Class::Refused(base), .. }) if base == errno => {
                 format!("the base deny list refuses it (@{name}: {reason})")
             }
             _ if *errno == libc::ENOSYS => "it is outside syscalls.only".to_owned(),
+            _ if judge::is_network(name) => "the net settings refuse it".to_owned(),
             _ => "syscalls.deny refuses it".to_owned(),
         })
     }

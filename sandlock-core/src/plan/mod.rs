@@ -74,9 +74,8 @@ impl Plan {
         }
         let mut enforcement = Enforcement::new(host);
         let landlock = LandlockPlan::new(policy, host, &mut enforcement)?;
-        let judges_signals = traps::judges_signals(policy, &landlock);
         let traps = traps::traps(policy, host.arch, &landlock);
-        let filter = FilterPlan::new(policy, host.arch, judges_signals, &mut enforcement);
+        let filter = FilterPlan::new(policy, host.arch, &mut enforcement);
         Ok(Plan {
             landlock,
             filter,

@@ -47,7 +47,8 @@ pub enum Resource {
 
 pub(crate) fn steps(policy: &Policy, enforcement: &mut Enforcement) -> Vec<ChildStep> {
     let mut steps = vec![ChildStep::DieWithKeeper, ChildStep::NewSession, ChildStep::ResetSignals];
-    steps.extend(limits(policy).map(|(resource, value)| ChildStep::Limit(resource, value)));
+    let limit = |(resource, value)| ChildStep::Limit(resource, value);
+    steps.extend(limits(policy).map(limit));
     steps.extend(policy.process.cwd.clone().map(ChildStep::ChangeDirectory));
     let mut kept = policy.process.keep_capabilities.clone();
     kept.sort_unstable();
@@ -61,9 +62,11 @@ pub(crate) fn steps(policy: &Policy, enforcement: &mut Enforcement) -> Vec<Child
         // Before Landlock, whose rules every change of capabilities would copy.
         ChildStep::DropCapabilities(kept),
         ChildStep::Landlock,
-        ChildStep::Descriptors,
-        ChildStep::Filter,
     ]);
+    // Only now: a listener has its number in the host's table, which may have more.
+    let files = policy.limits.open_files.map(|number| (Resource::OpenFiles, number));
+    steps.extend(files.map(limit));
+    steps.extend([ChildStep::Descriptors, ChildStep::Filter]);
     steps
 }
 
@@ -74,6 +77,5 @@ const NO_CORE: u64 = 1;
 fn limits(policy: &Policy) -> impl Iterator<Item = (Resource, u64)> {
     let core = if policy.process.core_dumps { libc::RLIM_INFINITY } else { NO_CORE };
     let size = policy.limits.file_size.map(|size| (Resource::FileSize, size.bytes()));
-    let files = policy.limits.open_files.map(|number| (Resource::OpenFiles, number));
-    [(Resource::CoreSize, core)].into_iter().chain(size).chain(files)
+    [(Resource::CoreSize, core)].into_iter().chain(size)
 }

@@ -18,7 +18,8 @@ pub struct Trap {
     pub built_in: BuiltIn,
     /// When it is asked, among the built-ins.
     pub stage: Stage,
-    /// It is asked where one of the cases holds; other calls are not trapped.
+    /// It is asked where one of the cases holds, and always where there are none; other calls are
+    /// not trapped.
     pub cases: Vec<Case>,
 }
 
@@ -86,12 +87,13 @@ pub(super) fn traps(policy: &Policy, arch: Arch, landlock: &LandlockPlan) -> Vec
     let mut traps: Vec<Trap> = by_id.chain(by_kind).collect();
     if judges_signals(policy, landlock) {
         traps.extend(SIGNALS.iter().filter_map(|name| trap(name, with_id(0))));
+        traps.extend(trap("pidfd_send_signal", Vec::new()));
     }
     traps
 }
 
 /// Whether signals are judged by the supervisor, because the kernel does not scope them.
-pub(super) fn judges_signals(policy: &Policy, landlock: &LandlockPlan) -> bool {
+fn judges_signals(policy: &Policy, landlock: &LandlockPlan) -> bool {
     policy.process.manage_tasks
         && !landlock.scoped.contains(Scope::Signal)
         && policy.mode(Protection::SignalScope) != ProtectionMode::Off

@@ -12,14 +12,18 @@ use crate::text::{describe_errno, one_line};
 /// The error for a start that failed at `step`.
 pub(crate) fn failed_start(step: Step, errno: i32, command: &Command, plan: &Plan) -> Error {
     match step {
-        Step::Execute => cannot_execute(errno, command, plan).with_step(step).with_errno(errno),
+        Step::Execute => {
+            let error = cannot_execute(errno, command, plan).with_step(step);
+            if errno == 0 { error } else { error.with_errno(errno) }
+        }
         Step::ChangeDirectory if let Some(directory) = &command.directory => {
             directory.refused(errno).with_step(step)
         }
         Step::Listener if errno == libc::EBUSY => {
             let error = Error::step_failed(step, errno);
             error.with_hint(
-                "somebody is asked about the calls of this process itself: one at a time",
+                "this process is itself below a seccomp listener, a container's or another sandbox's, and the \
+                 kernel allows one",
             )
         }
         _ => Error::step_failed(step, errno),
@@ -45,7 +49,7 @@ fn cannot_execute(errno: i32, command: &Command, plan: &Plan) -> Error {
         libc::EACCES => {
             let uncovered = uncovered(&path, plan);
             if uncovered.is_empty() {
-                return simple("its file system may be mounted noexec, or a handler refuses it");
+                return simple("its file system may be mounted noexec");
             }
             let message = format!(
                 "does not cover {}, so \"{}\" cannot be started",

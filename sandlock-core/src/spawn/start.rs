@@ -115,8 +115,13 @@ fn actions(
     directory: Option<&Directory>,
 ) -> Result<Vec<Action>> {
     let mut actions = Vec::with_capacity(prepared.plan.steps.len() + 2);
-    let mut open_files = None;
+    let mut listener =
+        trap.map(|trap| Action::Listener { program: &raw const *trap.program, flags: trap.flags });
     for step in &prepared.plan.steps {
+        if matches!(step, ChildStep::Limit(Resource::OpenFiles, _) | ChildStep::Descriptors) {
+            // While the table is the host's, and has room.
+            actions.extend(listener.take());
+        }
         let action = match step {
             ChildStep::DieWithKeeper => Action::DieWithKeeper,
             ChildStep::NewSession => match &surroundings.session {
@@ -128,11 +133,6 @@ fn actions(
                 }
             },
             ChildStep::ResetSignals => Action::ResetSignals,
-            // Behind the listener, whose number is one of the host's table.
-            ChildStep::Limit(Resource::OpenFiles, value) => {
-                open_files = Some(limit(Resource::OpenFiles, *value)?);
-                continue;
-            }
             ChildStep::Limit(resource, value) => limit(*resource, *value)?,
             // Where the policy's would be, the command's: for one start alone it can be another.
             ChildStep::ChangeDirectory(_) => continue,
@@ -147,12 +147,6 @@ fn actions(
                 keep: kept.iter().fold(0, |mask, capability| mask | 1 << capability.number()),
             },
             ChildStep::Descriptors => {
-                // While the table is still the host's, where the listener is to be.
-                actions.extend(trap.map(|trap| Action::Listener {
-                    program: &raw const *trap.program,
-                    flags: trap.flags,
-                }));
-                actions.extend(open_files.take());
                 Action::Descriptors { stdio: numbers(prepared, &surroundings.stdio)? }
             }
             ChildStep::Filter => Action::Filter { program: &raw const *prepared.filter },

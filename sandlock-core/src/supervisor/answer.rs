@@ -14,43 +14,43 @@ use crate::sys::raw::Errno as RawErrno;
 use crate::text::errno_of;
 
 /// An answer with everything that it takes.
-pub(super) enum Prepared {
+pub(super) enum Ready {
     Send(Answer, Outcome),
     Inject { fd: OwnedFd, cloexec: bool },
     Kill,
 }
 
-impl Prepared {
+impl Ready {
     /// The kernel carries the call out.
-    pub(super) const PASS: Prepared = Prepared::Send(Answer::Continue, Outcome::Continue);
+    pub(super) const PASS: Ready = Ready::Send(Answer::Continue, Outcome::Continue);
 
     /// What it takes to do what a handler answered, while the task's memory can still be read.
-    pub(super) fn new(cx: &HandlerCtx<'_>, action: NotifAction) -> Prepared {
+    pub(super) fn new(cx: &HandlerCtx<'_>, action: NotifAction) -> Ready {
         match action {
-            NotifAction::Continue => Prepared::PASS,
-            NotifAction::Errno(errno) => Prepared::refusal(errno),
-            NotifAction::ReturnValue(value) => {
-                Prepared::Send(Answer::Value(value), returned(value))
-            }
-            NotifAction::InjectFd { fd, cloexec } => Prepared::Inject { fd, cloexec },
+            NotifAction::Continue => Ready::PASS,
+            NotifAction::Errno(errno) => Ready::refusal(errno),
+            NotifAction::ReturnValue(value) => Ready::Send(Answer::Value(value), returned(value)),
+            NotifAction::InjectFd { fd, cloexec } => Ready::Inject { fd, cloexec },
             NotifAction::InjectBytes(bytes) => match sealed(&bytes) {
-                Ok(fd) => Prepared::Inject { fd, cloexec: wants_cloexec(cx) },
-                Err(errno) => Prepared::refusal(errno),
+                Ok(fd) => Ready::Inject { fd, cloexec: wants_cloexec(cx) },
+                Err(errno) => Ready::refusal(errno),
             },
-            NotifAction::KillSandbox => Prepared::Kill,
+            NotifAction::KillSandbox => Ready::Kill,
+            // Whoever asks has made it what it means.
+            NotifAction::Fail(_) => Ready::refusal(libc::EPERM),
         }
     }
 
-    fn refusal(errno: RawErrno) -> Prepared {
-        Prepared::Send(Answer::Errno(errno), Outcome::Refused(errno))
+    fn refusal(errno: RawErrno) -> Ready {
+        Ready::Send(Answer::Errno(errno), Outcome::Refused(errno))
     }
 
     /// Answers `call`; what came of it.
     pub(super) fn carry_out(self, calls: &dyn Calls, call: &Call) -> Outcome {
         match self {
-            Prepared::Send(answer, outcome) => send(calls, call, answer, outcome),
-            Prepared::Inject { fd, cloexec } => inject(calls, call, &fd, cloexec),
-            Prepared::Kill => kill(calls, call),
+            Ready::Send(answer, outcome) => send(calls, call, answer, outcome),
+            Ready::Inject { fd, cloexec } => inject(calls, call, &fd, cloexec),
+            Ready::Kill => kill(calls, call),
         }
     }
 }

@@ -11,13 +11,13 @@ use crate::syscall::Syscall;
 pub(crate) struct Chain {
     pub(crate) syscall: Syscall,
     /// They see every call first.
-    pub(crate) observers: Vec<Watcher>,
+    pub(crate) observers: Vec<Registered>,
     /// They decide: the first answer that is not "continue" wins. In the order of their ranks.
     pub(crate) links: Vec<Link>,
 }
 
 /// An observer.
-pub(crate) struct Watcher {
+pub(crate) struct Registered {
     pub(crate) name: Arc<str>,
     pub(crate) when: Vec<When>,
     pub(crate) observer: Arc<dyn Observer>,

@@ -23,12 +23,10 @@ use crate::sys::raw::Errno as RawErrno;
 use crate::sys::{capability, landlock, raw};
 use crate::threads::{locked, start_deaf};
 
-/// Where a path begins that does not begin at the root.
-pub(crate) type Directory = Option<OwnedFd>;
-
 /// What is to be opened.
 pub(crate) struct Opening {
-    pub(crate) directory: Directory,
+    /// Where a path begins that does not begin at the root.
+    pub(crate) directory: Option<OwnedFd>,
     pub(crate) path: CString,
     pub(crate) flags: i32,
     pub(crate) mode: u32,

@@ -11,15 +11,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::seccomp_notif;
 
-use super::answer::Prepared;
-use super::chain::{Chain, Link, Table, Watcher};
+use super::answer::Ready;
+use super::chain::{Chain, Link, Registered, Table};
 use super::deputy::Deputy;
 use super::journal::Journal;
 use super::pool::{Job, Pool};
-use crate::handler::{HandlerCtx, HandlerError, NotifAction, OnError, Verdict, When};
+use crate::error::HandlerError;
+use crate::handler::{HandlerCtx, NotifAction, OnError, Verdict, When};
 use crate::sys::listener::{Answer, Placing, Received};
 use crate::sys::raw::Errno;
 use crate::syscall::Syscall;
+
+/// Who decides where nobody else does, in verdicts.
+pub(crate) const POLICY: &str = "policy";
 
 /// Where calls come from and answers go: a listener, or a fake one in tests.
 pub(crate) trait Calls: Send + Sync {
@@ -142,7 +146,10 @@ impl Dispatcher {
         fd: BorrowedFd,
         placing: Placing,
     ) -> Result<i32, Errno> {
-        self.calls.add_fd(call.notification.id, fd, placing)
+        match call.is_answered() {
+            true => Err(libc::ENOENT),
+            false => self.calls.add_fd(call.notification.id, fd, placing),
+        }
     }
 
     fn take(self: &Arc<Self>, notification: seccomp_notif) -> Result<(), Errno> {
@@ -177,7 +184,7 @@ impl Dispatcher {
                 let job = Job::new(Arc::clone(self), call, place, deadline);
                 if let Err(job) = self.pool.hand_over(job) {
                     let message = "no room in the pool: too many calls wait already";
-                    self.refuse_late(&job.call, place, message);
+                    self.refuse_unanswered(&job.call, place, message);
                 }
             }
             (decision, _) => self.finish(&call, chain, decision),
@@ -194,8 +201,8 @@ impl Dispatcher {
         }
     }
 
-    /// Refuses a call that nobody has answered in time.
-    pub(super) fn refuse_late(&self, call: &Call, place: usize, message: &str) {
+    /// Refuses a call that nobody has answered.
+    pub(super) fn refuse_unanswered(&self, call: &Call, place: usize, message: &str) {
         let chain = self.table.chain(call.notification.data.nr);
         let Some((chain, link)) = chain.and_then(|chain| Some((chain, chain.links.get(place)?)))
         else {
@@ -221,6 +228,7 @@ impl Dispatcher {
             Ok(NotifAction::Errno(errno)) if !(1..=4095).contains(&errno) => {
                 format!("answered with {errno}, which is no error number")
             }
+            Ok(NotifAction::Fail(reason)) => reason,
             Ok(action) => return Decision::By(action, Arc::clone(&link.name)),
             Err(payload) => format!("panicked: {}", message_of(&*payload)),
         };
@@ -237,32 +245,43 @@ impl Dispatcher {
     /// Answers `call`, unless somebody has, and tells the observers.
     fn finish(&self, call: &Call, chain: &Chain, decision: Decision) {
         let cx = HandlerCtx::new(self, call);
-        let (prepared, by, failure) = match decision {
-            Decision::Nobody => (Prepared::PASS, "policy".into(), None),
-            Decision::By(action, by) => (Prepared::new(&cx, action), by, None),
+        let (ready, by, failure) = match decision {
+            Decision::Nobody => (Ready::PASS, None, None),
+            Decision::By(action, by) => (Ready::new(&cx, action), Some(by), None),
             Decision::Fatal(failure) => {
-                (Prepared::Kill, Arc::from(failure.handler.as_str()), Some(failure))
+                (Ready::Kill, Some(Arc::from(failure.handler.as_str())), Some(failure))
             }
         };
         if !call.claim() {
             return;
         }
-        // Before the tree can have ended.
-        match (&prepared, failure) {
+        // Before the task can go on, or the tree can have ended.
+        match (&ready, failure) {
             (_, Some(failure)) => self.journal.end_with(failure),
-            (Prepared::Kill, None) => self.journal.note_kill(),
+            (Ready::Kill, None) => self.journal.note_kill(),
             _ => {}
         }
-        let outcome = prepared.carry_out(&*self.calls, call);
-        let verdict = Verdict::new(outcome, &by);
-        self.watch(chain, &cx, |watcher, cx| watcher.observer.verdict(cx, &verdict));
+        if let Some(by) = &by
+            && self.calls.shares_memory()
+        {
+            self.journal.note_start(by);
+        }
+        let outcome = ready.carry_out(&*self.calls, call);
+        let verdict = Verdict::new(outcome, by.as_deref().unwrap_or(POLICY));
+        self.watch(chain, &cx, |registered, cx| registered.observer.verdict(cx, &verdict));
     }
 
-    fn watch(&self, chain: &Chain, cx: &HandlerCtx<'_>, show: impl Fn(&Watcher, &HandlerCtx<'_>)) {
-        for watcher in chain.observers.iter().filter(|watcher| matches(&watcher.when, cx)) {
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| show(watcher, cx))) {
+    fn watch(
+        &self,
+        chain: &Chain,
+        cx: &HandlerCtx<'_>,
+        show: impl Fn(&Registered, &HandlerCtx<'_>),
+    ) {
+        for registered in chain.observers.iter().filter(|registered| matches(&registered.when, cx))
+        {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| show(registered, cx))) {
                 let message = format!("panicked: {}", message_of(&*payload));
-                self.journal.note(failure(cx.call(), &watcher.name, message));
+                self.journal.note(failure(cx.call(), &registered.name, message));
             }
         }
     }

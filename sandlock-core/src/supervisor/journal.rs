@@ -2,7 +2,8 @@
 
 use std::sync::Mutex;
 
-use crate::handler::HandlerError;
+use crate::error::{Error, HandlerError};
+use crate::step::Step;
 use crate::threads::locked;
 
 /// The most failures that are kept: a program can cause as many as it likes.
@@ -23,6 +24,26 @@ pub(crate) struct Findings {
     pub(crate) dropped: u64,
     /// Whether a handler had the tree killed.
     pub(crate) killed: bool,
+    /// Who answered the call that was to execute the program.
+    pub(crate) start: Option<String>,
+}
+
+impl Findings {
+    /// Why the program could not be started, where a handler had a part in it: the kernel's reasons
+    /// are not those then.
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        match &self.start {
+            Some(by) if error.step() == Some(Step::Execute) => {
+                let hint = match self.errors.last() {
+                    Some(failure) => failure.to_string(),
+                    None => format!("handler {by} was asked about it"),
+                };
+                let error = error.with_hint(hint);
+                self.errors.last().cloned().into_iter().fold(error, Error::with_handler)
+            }
+            _ => error,
+        }
+    }
 }
 
 impl Journal {
@@ -37,6 +58,11 @@ impl Journal {
     /// Notes the failure that ends the run; the first one counts.
     pub(crate) fn end_with(&self, failure: HandlerError) {
         locked(&self.0).fatal.get_or_insert(failure);
+    }
+
+    /// Notes who answered the call that was to execute the program.
+    pub(crate) fn note_start(&self, by: &str) {
+        locked(&self.0).start = Some(by.to_owned());
     }
 
     pub(crate) fn note_kill(&self) {

@@ -38,7 +38,7 @@ impl Job {
         Job { dispatcher, call: Arc::new(call), place, deadline }
     }
 
-    fn watched(&self) -> Job {
+    fn for_clock(&self) -> Job {
         let (dispatcher, call) = (Arc::clone(&self.dispatcher), Arc::clone(&self.call));
         Job { dispatcher, call, ..*self }
     }
@@ -51,7 +51,7 @@ impl Job {
     }
 
     fn refuse(&self) {
-        self.dispatcher.refuse_late(&self.call, self.place, "missed its deadline");
+        self.dispatcher.refuse_unanswered(&self.call, self.place, "missed its deadline");
     }
 }
 
@@ -97,7 +97,7 @@ impl Pool {
         }
         let Some(open) = &mut *pool else { return Err(job) };
         open.make_room();
-        if open.workers.is_empty() || open.clock.send(job.watched()).is_err() {
+        if open.workers.is_empty() || open.clock.send(job.for_clock()).is_err() {
             return Err(job);
         }
         open.notes.pending.fetch_add(1, Ordering::SeqCst);
@@ -128,7 +128,7 @@ impl Open {
         let (work, queue) = bounded(MOST_WAITING);
         let (clock, jobs) = unbounded();
         let clockwork =
-            start_deaf_with_stack(STACK, |builder| builder.spawn(move || watch(&jobs)))?;
+            start_deaf_with_stack(STACK, |builder| builder.spawn(move || run_clock(&jobs)))?;
         let (workers, notes) = (Vec::new(), Arc::default());
         Ok(Open { work, queue, clock, clockwork, workers, notes })
     }
@@ -165,7 +165,7 @@ fn work(queue: &Receiver<Job>, notes: &Notes, busy: &AtomicBool) {
 }
 
 /// Refuses what is not answered when its time is over.
-fn watch(jobs: &Receiver<Job>) {
+fn run_clock(jobs: &Receiver<Job>) {
     let mut waiting: BTreeMap<(Instant, u64), Job> = BTreeMap::new();
     loop {
         let next = waiting.keys().next().map(|(deadline, _)| *deadline);

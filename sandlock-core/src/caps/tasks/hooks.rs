@@ -6,6 +6,10 @@ use crate::syscall::Syscall;
 
 /// Lets a call through whose target is in the tree.
 pub(crate) fn judge(cx: &HandlerCtx<'_>) -> NotifAction {
+    if cx.syscall() == Syscall::PIDFD_SEND_SIGNAL {
+        // A descriptor can be exchanged after it was judged; programs fall back to kill(2).
+        return NotifAction::Errno(libc::ENOSYS);
+    }
     let id = target(cx.syscall(), &cx.args());
     match id {
         // The caller itself: trapped only where a handler is registered for all such calls.

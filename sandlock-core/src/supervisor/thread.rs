@@ -13,26 +13,26 @@ use super::dispatcher::{Calls, Dispatcher, message_of};
 use super::journal::Findings;
 use super::pool::STACK;
 use crate::error::{Error, ErrorKind, Result};
-use crate::handler::Supervised;
+use crate::registry::Supervision;
 use crate::spawn::{Hold, Start, Tree};
 use crate::sys::listener::{Answer, Listener, Placing, Received};
 use crate::sys::raw::Errno;
 use crate::threads::start_deaf_with_stack;
 
 /// A supervisor's thread. Dropping it waits for its end, which comes with that of the tree.
-pub(crate) struct Notifier(Option<JoinHandle<Result<Findings>>>);
+pub(crate) struct Supervisor(Option<JoinHandle<Result<Findings>>>);
 
-impl Notifier {
+impl Supervisor {
     /// Carries out `start` in a thread of its own, which answers the calls of the tree.
-    pub(crate) fn start(start: Start, supervised: Arc<Supervised>) -> Result<(Tree, Notifier)> {
+    pub(crate) fn start(start: Start, supervision: Arc<Supervision>) -> Result<(Tree, Supervisor)> {
         let (started, tree) = bounded(1);
-        let serve = move || serve(start, &supervised, &started);
+        let serve = move || serve(start, &supervision, &started);
         let thread = start_deaf_with_stack(STACK, |builder| builder.spawn(serve))?;
-        let notifier = Notifier(Some(thread));
+        let supervisor = Supervisor(Some(thread));
         match tree.recv() {
-            Ok(tree) => Ok((tree, notifier)),
+            Ok(tree) => Ok((tree, supervisor)),
             // The thread says why.
-            Err(_) => Err(notifier.finish().err().unwrap_or_else(lost)),
+            Err(_) => Err(supervisor.finish().err().unwrap_or_else(lost)),
         }
     }
 
@@ -42,7 +42,7 @@ impl Notifier {
     }
 }
 
-impl Drop for Notifier {
+impl Drop for Supervisor {
     fn drop(&mut self) {
         if let Some(thread) = self.0.take() {
             drop(join(thread));
@@ -62,14 +62,14 @@ fn lost() -> Error {
 
 /// The work of the thread. A tree whose supervision fails is ended by its keeper, when the thread
 /// ends.
-fn serve(start: Start, supervised: &Supervised, started: &Sender<Tree>) -> Result<Findings> {
+fn serve(start: Start, supervision: &Supervision, started: &Sender<Tree>) -> Result<Findings> {
     let prepared = Arc::clone(&start.prepared);
     let tree = Tree::start(start)?;
     let hold = tree.hold()?;
     if started.send(tree).is_err() {
         return Err(lost());
     }
-    let notifications = supervised.notifications;
+    let notifications = supervision.notifications;
     let Some(listener) = hold.await_listener(notifications.receive_ends)? else {
         return Ok(Findings::default());
     };
@@ -80,7 +80,7 @@ fn serve(start: Start, supervised: &Supervised, started: &Sender<Tree>) -> Resul
     let is_killable_only = notifications.wait_killable_recv;
     let calls = Box::new(Live { listener, hold, is_killable_only });
     let deputy = Deputy::new(Some(prepared));
-    let dispatcher = Dispatcher::new(calls, Arc::clone(&supervised.table), deputy);
+    let dispatcher = Dispatcher::new(calls, Arc::clone(&supervision.table), deputy);
     let served = catch_unwind(AssertUnwindSafe(|| dispatcher.serve()));
     dispatcher.close();
     match served {

@@ -4,25 +4,26 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::options::{HandlerOptions, Mode, OnError, Priority};
-use super::{Handler, Observer};
 use crate::caps;
 use crate::confine::trap::{self, TrapFilter, Trapping};
 use crate::error::{Error, ErrorKind, Result};
+use crate::handler::{
+    Handler, HandlerOptions, Mode, Observer, ObserverOptions, OnError, Priority, When,
+};
 use crate::host::Notifications;
-use crate::plan::{Plan, Trap};
-use crate::supervisor::{Link, Rank, Table, Watcher};
+use crate::plan::{BuiltIn, Plan, Trap};
+use crate::supervisor::{Link, POLICY, Rank, Registered, Table};
 use crate::syscall::Syscall;
 
 /// Everybody who is registered on a sandbox, in the order of registration.
 #[derive(Clone, Default)]
 pub(crate) struct Handlers {
     registrations: Vec<Registration>,
-    supervised: Option<Arc<Supervised>>,
+    supervision: Option<Arc<Supervision>>,
 }
 
 /// What a supervisor needs: made once, for any number of runs.
-pub(crate) struct Supervised {
+pub(crate) struct Supervision {
     pub(crate) table: Arc<Table>,
     pub(crate) filter: Arc<TrapFilter>,
     pub(crate) notifications: Notifications,
@@ -32,13 +33,14 @@ pub(crate) struct Supervised {
 #[derive(Clone)]
 pub(crate) struct Registration {
     syscall: Syscall,
+    name: Arc<str>,
     role: Role,
-    options: HandlerOptions,
+    shown: ObserverOptions,
 }
 
 #[derive(Clone)]
 enum Role {
-    Handler(Arc<dyn Handler>),
+    Handler { handler: Arc<dyn Handler>, priority: Priority, mode: Mode, on_error: OnError },
     Observer(Arc<dyn Observer>),
 }
 
@@ -48,23 +50,23 @@ impl Registration {
         handler: H,
         options: HandlerOptions,
     ) -> Registration {
-        let options = named::<H>(options);
-        Registration { syscall, role: Role::Handler(Arc::new(handler)), options }
+        let HandlerOptions { shown, priority, mode, on_error } = options;
+        let role = Role::Handler { handler: Arc::new(handler), priority, mode, on_error };
+        Registration { syscall, name: name_of::<H>(&shown), role, shown }
     }
 
     pub(crate) fn observer<O: Observer>(
         syscall: Syscall,
         observer: O,
-        options: HandlerOptions,
+        shown: ObserverOptions,
     ) -> Registration {
-        let options = named::<O>(options);
-        Registration { syscall, role: Role::Observer(Arc::new(observer)), options }
+        let role = Role::Observer(Arc::new(observer));
+        Registration { syscall, name: name_of::<O>(&shown), role, shown }
     }
 }
 
-fn named<T>(mut options: HandlerOptions) -> HandlerOptions {
-    options.name.get_or_insert_with(|| std::any::type_name::<T>().to_owned());
-    options
+fn name_of<T>(options: &ObserverOptions) -> Arc<str> {
+    options.name.as_deref().unwrap_or_else(|| std::any::type_name::<T>()).into()
 }
 
 impl Handlers {
@@ -100,8 +102,8 @@ impl Handlers {
     }
 
     /// What a supervisor needs; `None` where nothing is trapped.
-    pub(crate) fn supervised(&self) -> Option<&Arc<Supervised>> {
-        self.supervised.as_ref()
+    pub(crate) fn supervision(&self) -> Option<&Arc<Supervision>> {
+        self.supervision.as_ref()
     }
 
     fn of(
@@ -126,12 +128,12 @@ impl Handlers {
             .compile(plan.filter.arch, notifications.wait_killable_recv)
             .map_err(filter_error)?;
         let (table, filter) = (Arc::new(table), Arc::new(filter));
-        let supervised = Supervised { table, filter, notifications };
-        Ok(Handlers { registrations, supervised: Some(Arc::new(supervised)) })
+        let supervision = Supervision { table, filter, notifications };
+        Ok(Handlers { registrations, supervision: Some(Arc::new(supervision)) })
     }
 }
 
-impl Supervised {
+impl Supervision {
     /// What this kernel lacks of what supervision would like to have.
     pub(crate) fn degraded(&self) -> impl Iterator<Item = String> {
         let Notifications { wait_killable_recv, sync_wake_up, addfd_send, .. } = self.notifications;
@@ -151,6 +153,9 @@ impl Supervised {
 fn add_built_in(table: &mut Table, trapping: &mut Trapping, trap: &Trap) -> Result<()> {
     let syscall = Syscall::checked(trap.number.into())
         .map_err(|error| Error::registration(trap.number, error))?;
+    if trap.cases.is_empty() {
+        trapping.add(trap.number, Vec::new());
+    }
     for case in &trap.cases {
         trapping.add(trap.number, trap::conditions(case).map_err(filter_error)?);
     }
@@ -166,25 +171,25 @@ fn add_built_in(table: &mut Table, trapping: &mut Trapping, trap: &Trap) -> Resu
 }
 
 fn add(table: &mut Table, trapping: &mut Trapping, registration: &Registration) -> Result<()> {
-    let Registration { syscall, role, options } = registration;
-    let conditions = options.when.iter().map(|when| when.condition());
+    let Registration { syscall, name, role, shown } = registration;
+    let conditions = shown.when.iter().map(|when| when.condition());
     let conditions = conditions.collect::<Result<_, _>>().map_err(filter_error)?;
     trapping.add(syscall.nr(), conditions);
-    let (name, when) = (options.name.as_deref().unwrap_or("?").into(), options.when.clone());
+    let (name, when) = (Arc::clone(name), shown.when.clone());
     let chain = table.chain_mut(*syscall);
     match role {
         Role::Observer(observer) => {
-            chain.observers.push(Watcher { name, when, observer: Arc::clone(observer) });
+            chain.observers.push(Registered { name, when, observer: Arc::clone(observer) });
         }
-        Role::Handler(handler) => chain.add(Link {
-            rank: match options.priority {
+        Role::Handler { handler, priority, mode, on_error } => chain.add(Link {
+            rank: match priority {
                 Priority::Before => Rank::Before,
                 Priority::After => Rank::After,
             },
             name,
             when,
-            mode: options.mode,
-            on_error: options.on_error,
+            mode: *mode,
+            on_error: *on_error,
             handler: Arc::clone(handler),
         }),
     }
@@ -214,14 +219,16 @@ const NOT_INTERRUPTED: [&str; 11] = [
 
 /// Rejects what would never be asked, would break the program, or does not mean anything.
 fn check(plan: &Plan, registration: &Registration) -> Result<()> {
-    let Registration { syscall, role, options } = registration;
-    match problem(plan, *syscall, role, options) {
+    let syscall = registration.syscall;
+    let problem = problem_of_call(plan, syscall, &registration.shown)
+        .or_else(|| problem_of_options(registration).map(str::to_owned));
+    match problem {
         Some(reason) => Err(Error::registration(syscall, reason)),
         None => Ok(()),
     }
 }
 
-fn problem(plan: &Plan, syscall: Syscall, role: &Role, options: &HandlerOptions) -> Option<String> {
+fn problem_of_call(plan: &Plan, syscall: Syscall, shown: &ObserverOptions) -> Option<String> {
     if let Some(refusal) = plan.filter.refusal(syscall.nr()) {
         return Some(format!("{refusal}, so that nobody would ever be asked"));
     }
@@ -229,43 +236,45 @@ fn problem(plan: &Plan, syscall: Syscall, role: &Role, options: &HandlerOptions)
     if NEVER.contains(&name) {
         return Some("it must not be trapped".to_owned());
     }
-    if NOT_INTERRUPTED.contains(&name) && !options.allow_interruptible {
+    if NOT_INTERRUPTED.contains(&name) && !shown.allow_interruptible {
         let message = "a signal could interrupt it while it waits for the answer, which programs do \
                        not expect of it (see HandlerOptions::allow_interruptible)";
         return Some(message.to_owned());
     }
-    let of_handlers = |options: &HandlerOptions| {
-        (options.priority, options.mode, options.on_error)
-            != (Priority::default(), Mode::default(), OnError::default())
-    };
-    if matches!(role, Role::Observer(_)) && of_handlers(options) {
-        return Some("an observer has neither priority, pool nor on_error".to_owned());
-    }
-    let conditions = options.when.iter().find_map(|when| when.problem());
-    conditions.or_else(|| problem_of_values(options)).map(str::to_owned)
+    None
 }
 
 /// The longest deadline.
 const MOST_PATIENCE: Duration = Duration::from_secs(3600);
 
-fn problem_of_values(options: &HandlerOptions) -> Option<&'static str> {
-    match (options.mode, options.on_error) {
-        (Mode::Pooled { deadline }, _) if deadline.is_zero() || deadline > MOST_PATIENCE => {
-            Some("a deadline is longer than 0 and at most an hour")
+fn problem_of_options(registration: &Registration) -> Option<&'static str> {
+    let is_ours = |name: &str| BuiltIn::ALL.iter().any(|built_in| built_in.name() == name);
+    match &*registration.name {
+        "" => return Some("a name is not empty"),
+        name if name == POLICY || is_ours(name) => {
+            return Some("verdicts give that name to the policy, or to a built-in");
         }
-        (_, OnError::Deny(errno)) if !(1..=4095).contains(&errno) => {
-            Some("an error number is one of 1 to 4095")
-        }
-        _ => None,
+        _ => {}
     }
+    if let Role::Handler { mode: Mode::Pooled { deadline }, .. } = registration.role
+        && (deadline.is_zero() || deadline > MOST_PATIENCE)
+    {
+        return Some("a deadline is longer than 0 and at most an hour");
+    }
+    if let Role::Handler { on_error: OnError::Deny(errno), .. } = registration.role
+        && !(1..=4095).contains(&errno)
+    {
+        return Some("an error number is one of 1 to 4095");
+    }
+    registration.shown.when.iter().find_map(When::problem)
 }
 
 impl fmt::Debug for Handlers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines = self.registrations.iter().map(|registration| {
-            let Registration { syscall, options, .. } = registration;
-            format!("{} of {syscall}", options.name.as_deref().unwrap_or("?"))
-        });
+        let lines = self
+            .registrations
+            .iter()
+            .map(|registration| format!("{} of {}", registration.name, registration.syscall));
         f.debug_list().entries(lines).finish()
     }
 }
