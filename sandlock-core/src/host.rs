@@ -90,11 +90,16 @@ impl Host {
         self
     }
 
-    /// What notifications can do. The running kernel is probed at the first call in this process:
-    /// in a thread that then ends, because only a filter with a listener tells.
+    /// What notifications can do. The running kernel is probed until it has some: in a thread that
+    /// then ends, because only a filter with a listener tells.
     pub fn notifications(&self) -> Notifications {
         static RUNNING: OnceLock<Notifications> = OnceLock::new();
-        self.notifications.unwrap_or_else(|| *RUNNING.get_or_init(sys::probe::notifications))
+        if let Some(known) = self.notifications.or(RUNNING.get().copied()) {
+            return known;
+        }
+        let found = sys::probe::notifications();
+        // What was lacking can have been room for a thread or a descriptor.
+        if found.user_notification { *RUNNING.get_or_init(|| found) } else { found }
     }
 
     /// The Landlock ABI to plan for.

@@ -1,7 +1,8 @@
-//! Starting a program and ending its tree: keeper and child (see docs/architecture.md).
+//! Starting a program and ending its tree: keeper, child and deputy (see docs/architecture.md).
 
 mod child;
 mod command;
+mod deputy;
 mod diagnose;
 mod directory;
 mod interpreter;
@@ -11,6 +12,7 @@ mod start;
 mod tree;
 
 pub(crate) use command::Command;
+pub(crate) use deputy::{Deputy, Opening, Refusal};
 pub(crate) use directory::{Directory, NamedBy};
 pub(crate) use report::RawUsage;
 pub(crate) use start::{Session, Source, Start, Surroundings};

@@ -230,7 +230,7 @@ impl Hold {
         loop {
             self.report.await_listener(LOOK_AGAIN);
             // In this order: what has been set is not missed.
-            let has_ended = self.has_ended()?;
+            let has_ended = has_event(self.keeper.as_fd())?;
             if let Some(fd) = self.report.take_listener() {
                 // SAFETY: the kernel has put this descriptor into our table, for us alone.
                 let listener = unsafe { Listener::own(fd, tells_end) };
@@ -245,15 +245,6 @@ impl Hold {
         }
     }
 
-    /// Whether nothing of the tree is left.
-    fn has_ended(&self) -> Result<bool> {
-        let mut fds = [PollFd::new(self.keeper.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut fds, PollTimeout::ZERO) {
-            Ok(_) | Err(Errno::EINTR) => Ok(fds[0].any().unwrap_or(false)),
-            Err(errno) => Err(Error::io("poll(keeper)", errno as i32)),
-        }
-    }
-
     pub(crate) fn report(&self) -> &Report {
         &self.report
     }
@@ -265,6 +256,15 @@ impl Hold {
     /// As [`Tree::go_on`].
     pub(crate) fn end(&self) -> Result<()> {
         end(&self.keeper)
+    }
+}
+
+/// Whether a descriptor has an event: of a pidfd, that its process has ended.
+pub(super) fn has_event(fd: BorrowedFd) -> Result<bool> {
+    let mut fds = [PollFd::new(fd, PollFlags::POLLIN)];
+    match poll(&mut fds, PollTimeout::ZERO) {
+        Ok(_) | Err(Errno::EINTR) => Ok(fds[0].any().unwrap_or(false)),
+        Err(errno) => Err(Error::io("poll(pidfd)", errno as i32)),
     }
 }
 

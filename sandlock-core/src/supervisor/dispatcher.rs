@@ -17,7 +17,7 @@ use super::deputy::Deputy;
 use super::journal::Journal;
 use super::pool::{Job, Pool};
 use crate::error::HandlerError;
-use crate::handler::{HandlerCtx, NotifAction, OnError, Verdict, When};
+use crate::handler::{HandlerCtx, NotifAction, OnError, Outcome, Verdict, When};
 use crate::sys::listener::{Answer, Placing, Received};
 use crate::sys::raw::Errno;
 use crate::syscall::Syscall;
@@ -77,6 +77,12 @@ enum Decision {
     Nobody,
     /// Somebody failed, and the tree is to end.
     Fatal(HandlerError),
+}
+
+/// What became of a call, and who decided.
+pub(super) struct Answered {
+    outcome: Outcome,
+    by: Option<Arc<str>>,
 }
 
 /// Answers the calls of one tree.
@@ -176,7 +182,7 @@ impl Dispatcher {
 
     fn dispatch(self: &Arc<Self>, call: Call, chain: &Chain) {
         let cx = HandlerCtx::new(self, &call);
-        self.watch(chain, &cx, |observer, cx| observer.observer.call(cx));
+        self.show(chain, &cx, |registered, cx| registered.observer.call(cx));
         let pooled = chain.first_pooled(&cx.args());
         let inline = pooled.map_or(&chain.links[..], |(place, _)| &chain.links[..place]);
         match (self.ask(inline, &cx), pooled) {
@@ -184,7 +190,9 @@ impl Dispatcher {
                 let job = Job::new(Arc::clone(self), call, place, deadline);
                 if let Err(job) = self.pool.hand_over(job) {
                     let message = "no room in the pool: too many calls wait already";
-                    self.refuse_unanswered(&job.call, place, message);
+                    if let Some(answered) = self.refuse_unanswered(&job.call, place, message) {
+                        self.tell(&job.call, chain, &answered);
+                    }
                 }
             }
             (decision, _) => self.finish(&call, chain, decision),
@@ -194,25 +202,36 @@ impl Dispatcher {
     /// The rest of the way of a call that was handed to the pool, on a thread of it; calls `asked`
     /// before it is answered.
     pub(super) fn resume(&self, call: &Call, place: usize, asked: impl FnOnce()) {
-        if let Some(chain) = self.table.chain(call.notification.data.nr) {
-            let decision = self.ask(&chain.links[place..], &HandlerCtx::new(self, call));
-            asked();
-            self.finish(call, chain, decision);
-        }
+        let Some(chain) = self.table.chain(call.notification.data.nr) else { return };
+        // Nobody is asked about a task that has ended while its call waited for a thread.
+        let decision = match self.is_waiting(call) {
+            true => self.ask(&chain.links[place..], &HandlerCtx::new(self, call)),
+            false => Decision::Nobody,
+        };
+        asked();
+        self.finish(call, chain, decision);
     }
 
-    /// Refuses a call that nobody has answered.
-    pub(super) fn refuse_unanswered(&self, call: &Call, place: usize, message: &str) {
-        let chain = self.table.chain(call.notification.data.nr);
-        let Some((chain, link)) = chain.and_then(|chain| Some((chain, chain.links.get(place)?)))
-        else {
-            return;
-        };
-        if !call.is_answered() {
-            self.journal.note(failure(call, &link.name, message.to_owned()));
-        }
+    /// Refuses a call that nobody has answered. The observers are still to be told.
+    pub(super) fn refuse_unanswered(
+        &self,
+        call: &Call,
+        place: usize,
+        message: &str,
+    ) -> Option<Answered> {
+        let chain = self.table.chain(call.notification.data.nr)?;
+        let link = chain.links.get(place)?;
         let refusal = NotifAction::Errno(libc::EPERM);
-        self.finish(call, chain, Decision::By(refusal, Arc::clone(&link.name)));
+        let answered = self.answer(call, Decision::By(refusal, Arc::clone(&link.name)))?;
+        self.journal.note(failure(call, &link.name, message.to_owned()));
+        Some(answered)
+    }
+
+    /// Tells the observers what became of a call that was refused by the clock.
+    pub(super) fn tell_late(&self, call: &Call, answered: &Answered) {
+        if let Some(chain) = self.table.chain(call.notification.data.nr) {
+            self.tell(call, chain, answered);
+        }
     }
 
     /// Asks `links`, until one decides.
@@ -230,7 +249,7 @@ impl Dispatcher {
             }
             Ok(NotifAction::Fail(reason)) => reason,
             Ok(action) => return Decision::By(action, Arc::clone(&link.name)),
-            Err(payload) => format!("panicked: {}", message_of(&*payload)),
+            Err(payload) => panicked(payload),
         };
         let failure = failure(cx.call(), &link.name, message);
         match link.on_error {
@@ -244,6 +263,13 @@ impl Dispatcher {
 
     /// Answers `call`, unless somebody has, and tells the observers.
     fn finish(&self, call: &Call, chain: &Chain, decision: Decision) {
+        if let Some(answered) = self.answer(call, decision) {
+            self.tell(call, chain, &answered);
+        }
+    }
+
+    /// Answers `call`, unless somebody has.
+    fn answer(&self, call: &Call, decision: Decision) -> Option<Answered> {
         let cx = HandlerCtx::new(self, call);
         let (ready, by, failure) = match decision {
             Decision::Nobody => (Ready::PASS, None, None),
@@ -253,7 +279,7 @@ impl Dispatcher {
             }
         };
         if !call.claim() {
-            return;
+            return None;
         }
         // Before the task can go on, or the tree can have ended.
         match (&ready, failure) {
@@ -266,22 +292,27 @@ impl Dispatcher {
         {
             self.journal.note_start(by);
         }
-        let outcome = ready.carry_out(&*self.calls, call);
-        let verdict = Verdict::new(outcome, by.as_deref().unwrap_or(POLICY));
-        self.watch(chain, &cx, |registered, cx| registered.observer.verdict(cx, &verdict));
+        Some(Answered { outcome: ready.carry_out(&*self.calls, call), by })
     }
 
-    fn watch(
+    /// Tells the observers what became of `call`.
+    fn tell(&self, call: &Call, chain: &Chain, answered: &Answered) {
+        let verdict = Verdict::new(answered.outcome, answered.by.as_deref().unwrap_or(POLICY));
+        let cx = HandlerCtx::new(self, call);
+        self.show(chain, &cx, |registered, cx| registered.observer.verdict(cx, &verdict));
+    }
+
+    /// Has each observer look whose conditions hold.
+    fn show(
         &self,
         chain: &Chain,
         cx: &HandlerCtx<'_>,
-        show: impl Fn(&Registered, &HandlerCtx<'_>),
+        look: impl Fn(&Registered, &HandlerCtx<'_>),
     ) {
         for registered in chain.observers.iter().filter(|registered| matches(&registered.when, cx))
         {
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| show(registered, cx))) {
-                let message = format!("panicked: {}", message_of(&*payload));
-                self.journal.note(failure(cx.call(), &registered.name, message));
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| look(registered, cx))) {
+                self.journal.note(failure(cx.call(), &registered.name, panicked(payload)));
             }
         }
     }
@@ -293,6 +324,14 @@ fn matches(when: &[When], cx: &HandlerCtx<'_>) -> bool {
 
 fn failure(call: &Call, name: &str, message: String) -> HandlerError {
     HandlerError { syscall: call.syscall, handler: name.to_owned(), message }
+}
+
+/// Why somebody failed who panicked.
+fn panicked(payload: Box<dyn std::any::Any + Send>) -> String {
+    let message = format!("panicked: {}", message_of(&*payload));
+    // Its drop is the host's code, too, and nobody would catch what that does.
+    std::mem::forget(payload);
+    message
 }
 
 /// What a panic says.

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 
-use super::dispatcher::{Call, Dispatcher};
+use super::dispatcher::{Answered, Call, Dispatcher};
 use crate::error::Result;
-use crate::threads::{locked, start_deaf_with_stack};
+use crate::threads::{locked, start_deaf, start_deaf_with_stack};
 
 /// The most calls that wait for a thread.
 const MOST_WAITING: usize = 1024;
@@ -50,9 +50,18 @@ impl Job {
         }
     }
 
-    fn refuse(&self) {
-        self.dispatcher.refuse_unanswered(&self.call, self.place, "missed its deadline");
+    /// Refuses it, if it was not answered.
+    fn refuse(self) -> Option<Refused> {
+        let message = "missed its deadline";
+        let answered = self.dispatcher.refuse_unanswered(&self.call, self.place, message)?;
+        Some(Refused { job: self, answered })
     }
+}
+
+/// A job whose time was over.
+struct Refused {
+    job: Job,
+    answered: Answered,
 }
 
 /// Threads are started as they are needed, and end with the run.
@@ -66,6 +75,7 @@ struct Open {
     queue: Receiver<Job>,
     clock: Sender<Job>,
     clockwork: JoinHandle<()>,
+    teller: JoinHandle<()>,
     workers: Vec<Worker>,
     notes: Arc<Notes>,
 }
@@ -97,26 +107,30 @@ impl Pool {
         }
         let Some(open) = &mut *pool else { return Err(job) };
         open.make_room();
-        if open.workers.is_empty() || open.clock.send(job.for_clock()).is_err() {
+        if open.workers.is_empty() {
             return Err(job);
         }
+        let for_clock = job.for_clock();
         open.notes.pending.fetch_add(1, Ordering::SeqCst);
         open.work.try_send(job).map_err(|error| {
             open.notes.pending.fetch_sub(1, Ordering::SeqCst);
             error.into_inner()
-        })
+        })?;
+        // A clock that had ended could refuse nothing: then nothing may be waited for.
+        open.clock.send(for_clock).map_err(|error| error.into_inner())
     }
 
     /// Ends every thread. Those that run a handler end when that has returned, and nobody waits for
     /// them: what they say is ignored.
     pub(super) fn close(&self) {
         let Some(open) = locked(&self.0).take() else { return };
-        let Open { work, queue, clock, clockwork, workers, notes } = open;
+        let Open { work, queue, clock, clockwork, teller, workers, notes } = open;
         notes.closing.store(true, Ordering::SeqCst);
         drop((work, clock));
         // What is in it, nobody waits for.
         drop(queue);
         clockwork.join().ok();
+        teller.join().ok();
         for worker in workers.into_iter().filter(|worker| !worker.busy.load(Ordering::SeqCst)) {
             worker.thread.join().ok();
         }
@@ -127,10 +141,11 @@ impl Open {
     fn new() -> Result<Open> {
         let (work, queue) = bounded(MOST_WAITING);
         let (clock, jobs) = unbounded();
-        let clockwork =
-            start_deaf_with_stack(STACK, |builder| builder.spawn(move || run_clock(&jobs)))?;
+        let (late, refused) = unbounded();
+        let clockwork = start_deaf(|builder| builder.spawn(move || run_clock(&jobs, &late)))?;
+        let teller = start_deaf_with_stack(STACK, |builder| builder.spawn(move || tell(&refused)))?;
         let (workers, notes) = (Vec::new(), Arc::default());
-        Ok(Open { work, queue, clock, clockwork, workers, notes })
+        Ok(Open { work, queue, clock, clockwork, teller, workers, notes })
     }
 
     /// Starts another thread if all have something to do, and there may be another.
@@ -164,8 +179,16 @@ fn work(queue: &Receiver<Job>, notes: &Notes, busy: &AtomicBool) {
     }
 }
 
+/// Tells observers of what the clock has refused, which runs none of their code itself: they may take
+/// their time.
+fn tell(refused: &Receiver<Refused>) {
+    for Refused { job, answered } in refused {
+        job.dispatcher.tell_late(&job.call, &answered);
+    }
+}
+
 /// Refuses what is not answered when its time is over.
-fn run_clock(jobs: &Receiver<Job>) {
+fn run_clock(jobs: &Receiver<Job>, late: &Sender<Refused>) {
     let mut waiting: BTreeMap<(Instant, u64), Job> = BTreeMap::new();
     loop {
         let next = waiting.keys().next().map(|(deadline, _)| *deadline);
@@ -183,7 +206,10 @@ fn run_clock(jobs: &Receiver<Job>) {
                 while let Some(entry) = waiting.first_entry()
                     && entry.key().0 <= now
                 {
-                    entry.remove().refuse();
+                    if let Some(refused) = entry.remove().refuse() {
+                        // Whoever tells ends later.
+                        late.send(refused).ok();
+                    }
                 }
             }
             // The tree has ended.

@@ -152,6 +152,16 @@ impl Listener {
     }
 
     fn ioctl<T>(&self, command: libc::Ioctl, argument: *mut T) -> Result<usize, Errno> {
+        loop {
+            let answer = self.try_ioctl(command, argument);
+            // A receive waits; the others do so for a lock alone, and have done nothing.
+            if answer != Err(libc::EINTR) || command == libc::SECCOMP_IOCTL_NOTIF_RECV {
+                return answer;
+            }
+        }
+    }
+
+    fn try_ioctl<T>(&self, command: libc::Ioctl, argument: *mut T) -> Result<usize, Errno> {
         // SAFETY: every command here reads or writes a structure of at most `WORDS` words, or one
         // that carries its size in the command.
         check(unsafe { raw_syscall!(Sysno::ioctl, self.fd.as_raw_fd(), command, argument) })

@@ -15,6 +15,7 @@ use super::clone::{Slots, clone};
 use super::listener::{knows_addfd_send, set_sync_wake_up};
 use super::stack::StackPair;
 use super::{pidfd, raw, seccomp, signal};
+use crate::threads::start_deaf;
 
 /// What a kernel can do with calls that a filter passes to a supervisor (seccomp_unotify(2)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -37,7 +38,7 @@ pub(crate) fn notifications() -> Notifications {
     if !seccomp::knows_action(libc::SECCOMP_RET_USER_NOTIF) {
         return Notifications::default();
     }
-    let thread = std::thread::Builder::new().spawn(in_this_thread);
+    let thread = start_deaf(|builder| builder.spawn(in_this_thread));
     match thread.map(|thread| thread.join()) {
         Ok(Ok(Some((found, listener)))) => {
             Notifications { receive_ends: does_receive_end(listener.as_fd()), ..found }

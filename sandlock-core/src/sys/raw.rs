@@ -182,12 +182,6 @@ pub(crate) fn wake(word: &AtomicI32) {
     unsafe { raw_syscall!(Sysno::futex, word.as_ptr(), libc::FUTEX_WAKE, i32::MAX) };
 }
 
-/// unshare(2) CLONE_FS: root, working directory and file mode mask of the thread become its own.
-pub(crate) fn own_directories() -> Result<(), Errno> {
-    // SAFETY: the call takes a number.
-    check(unsafe { raw_syscall!(Sysno::unshare, libc::CLONE_FS) }).map(drop)
-}
-
 /// openat(2), read-only and close-on-exec.
 pub(crate) fn open(path: &std::ffi::CStr) -> Result<i32, Errno> {
     let flags = libc::O_RDONLY | libc::O_CLOEXEC;

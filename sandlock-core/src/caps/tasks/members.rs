@@ -16,20 +16,38 @@ pub(super) enum Membership {
 
 /// How many generations are looked at.
 const MOST_GENERATIONS: usize = 1000;
+/// How often it is looked again where parents end meanwhile.
+const MOST_LOOKS: usize = 5;
 
-/// Whether process or thread `id` is below `keeper`. Parents end meanwhile, and their ids can come to
-/// mean others, but only in a tree does a way up lead to its keeper.
+/// Whether process or thread `id` is below `keeper`.
 pub(super) fn of(id: i32, keeper: i32) -> Result<Membership> {
-    let Some(first) = proc::stat(&proc::process(id))? else { return Ok(Membership::Nobody) };
-    let mut parent = first.parent;
-    for _ in 0..MOST_GENERATIONS {
-        if parent == keeper {
-            return Ok(Membership::Member);
+    for _ in 0..MOST_LOOKS {
+        let Some(first) = proc::stat(&proc::process(id))? else { return Ok(Membership::Nobody) };
+        if !leads_to(first.parent, keeper)? {
+            return Ok(Membership::Stranger);
         }
-        match proc::stat(&proc::process(parent))? {
-            Some(stat) if parent > 1 => parent = stat.parent,
-            _ => break,
+        // A parent that has ended may have given its id to somebody of the tree before it was looked
+        // at: then this one has another parent now.
+        match proc::stat(&proc::process(id))? {
+            Some(second) if (second.parent, second.start) == (first.parent, first.start) => {
+                return Ok(Membership::Member);
+            }
+            _ => {}
         }
     }
     Ok(Membership::Stranger)
+}
+
+/// Whether the way up from `parent` comes to `keeper`.
+fn leads_to(mut parent: i32, keeper: i32) -> Result<bool> {
+    for _ in 0..MOST_GENERATIONS {
+        if parent == keeper {
+            return Ok(true);
+        }
+        match proc::stat(&proc::process(parent))? {
+            Some(stat) if parent > 1 => parent = stat.parent,
+            _ => return Ok(false),
+        }
+    }
+    Ok(false)
 }
