@@ -50,6 +50,8 @@ pub(crate) struct Stat {
     pub(crate) name: String,
     pub(crate) state: u8,
     pub(crate) parent: i32,
+    pub(crate) group: i32,
+    pub(crate) session: i32,
     pub(crate) user: u64,
     pub(crate) system: u64,
     pub(crate) reaped_user: u64,
@@ -70,11 +72,14 @@ pub(crate) fn stat(directory: &Path) -> Result<Option<Stat>> {
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
     // Field 3, the state, is the first behind the name.
     let field = |number: usize| fields.get(number - 3).ok_or_else(unreadable);
+    let id = |number: usize| field(number)?.parse::<i32>().map_err(|_| unreadable());
     let time = |number: usize| field(number)?.parse::<u64>().map_err(|_| unreadable());
     Ok(Some(Stat {
         name,
         state: field(3)?.bytes().next().ok_or_else(unreadable)?,
-        parent: field(4)?.parse().map_err(|_| unreadable())?,
+        parent: id(4)?,
+        group: id(5)?,
+        session: id(6)?,
         user: time(14)?,
         system: time(15)?,
         reaped_user: time(16)?,

@@ -431,7 +431,7 @@ print(ctypes.get_errno())
     /// Signals the test's own process, its session and everybody, which must fail, and a child and
     /// its group, which must not.
     const SIGNALS: &str = "
-import ctypes, os, signal, subprocess, sys
+import ctypes, fcntl, os, signal, subprocess, sys
 outside = int(sys.argv[1])
 def attempt(name, call):
     try: call(); print(name, 'ok')
@@ -446,6 +446,8 @@ def tgkill(tgid, tid):
     if libc.tgkill(tgid, tid, 0) != 0: raise OSError(ctypes.get_errno(), '')
 attempt('outside thread', lambda: tgkill(outside, outside))
 attempt('outside thread in disguise', lambda: tgkill(os.getpid(), outside))
+attempt('owner', lambda: fcntl.fcntl(0, fcntl.F_SETOWN, outside))
+attempt('owner by ioctl', lambda: fcntl.ioctl(os.pipe()[0], 0x8901, outside.to_bytes(4, 'little')))
 attempt('self', lambda: os.kill(os.getpid(), 0))
 attempt('own group', lambda: os.kill(0, 0))
 attempt('child group', lambda: os.killpg(child.pid, 0))
@@ -455,6 +457,13 @@ print('ended', child.wait())
 
     /// What [`SIGNALS`] prints on a kernel that scopes no signals.
     fn signals(policy: PolicyBuilder) -> String {
+        let outside = std::process::id().to_string();
+        let launch = Launch::new(["/usr/bin/python3", "-c", SIGNALS, &outside]);
+        printed_without_scopes(policy, launch)
+    }
+
+    /// What `launch` prints on a kernel that scopes no signals.
+    fn printed_without_scopes(policy: PolicyBuilder, launch: Launch) -> String {
         use crate::{Protection, ProtectionMode};
         let scopes = [Protection::SignalScope, Protection::AbstractUnixScope];
         let policy = scopes
@@ -464,8 +473,7 @@ print('ended', child.wait())
         let plan = Plan::new(&policy.build().unwrap(), &old).unwrap();
         let handlers = Handlers::new(&plan, notifications).unwrap();
         let sandbox = Sandbox { prepared: Arc::new(Prepared::new(plan).unwrap()), handlers };
-        let outside = std::process::id().to_string();
-        let out = sandbox.run(["/usr/bin/python3", "-c", SIGNALS, &outside]).unwrap();
+        let out = sandbox.run(launch).unwrap();
         assert!(out.success(), "{out:?}");
         String::from_utf8_lossy(out.stdout()).into_owned()
     }
@@ -478,7 +486,8 @@ print('ended', child.wait())
             format!(
                 "outside {eperm}\noutside group {eperm}\neverybody {eperm}\n\
                  outside pidfd {enosys}\noutside thread {eperm}\n\
-                 outside thread in disguise {eperm}\n{inside}",
+                 outside thread in disguise {eperm}\nowner {eperm}\nowner by ioctl {eperm}\n\
+                 {inside}",
                 eperm = libc::EPERM,
                 enosys = libc::ENOSYS
             )
@@ -488,6 +497,25 @@ print('ended', child.wait())
         assert!(unjudged.starts_with("outside ok\n"), "{unjudged}");
         assert!(unjudged.contains("outside pidfd ok\n"), "{unjudged}");
         assert!(unjudged.ends_with(inside), "{unjudged}");
+    }
+
+    /// In the caller's session a program can enter a group of the host, whom 0 means then.
+    #[test]
+    fn a_group_of_the_host_is_not_signalled_by_entering_it() {
+        const ENTER: &str = "
+import os, sys
+os.setpgid(0, os.getpgid(int(sys.argv[1])))
+try: os.kill(0, 0); print('ok')
+except OSError as error: print(error.errno)
+";
+        let outside = std::process::id().to_string();
+        let printed = |policy| {
+            let launch = Launch::new(["/usr/bin/python3", "-c", ENTER, &outside]);
+            let launch = launch.interactive().stdout(crate::Stdio::captured());
+            printed_without_scopes(policy, launch)
+        };
+        assert_eq!(printed(policy().manage_tasks(true)), format!("{}\n", libc::EPERM));
+        assert_eq!(printed(policy()), "ok\n");
     }
 
     #[test]

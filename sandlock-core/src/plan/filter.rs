@@ -70,9 +70,14 @@ pub enum Test {
 }
 
 impl FilterPlan {
-    pub(crate) fn new(policy: &Policy, arch: Arch, enforcement: &mut Enforcement) -> FilterPlan {
+    pub(crate) fn new(
+        policy: &Policy,
+        arch: Arch,
+        holds_signals: bool,
+        enforcement: &mut Enforcement,
+    ) -> FilterPlan {
         let lifted = names(&policy.syscalls.allow);
-        let judged = judge::rules(policy, enforcement);
+        let judged = judge::rules(policy, holds_signals, enforcement);
         let mut verdicts = BTreeMap::new();
         for group in GROUPS {
             for name in group.calls.iter().filter(|name| !lifted.contains(**name)) {

@@ -74,8 +74,9 @@ impl Plan {
         }
         let mut enforcement = Enforcement::new(host);
         let landlock = LandlockPlan::new(policy, host, &mut enforcement)?;
+        let holds_signals = traps::judges_signals(policy, &landlock);
         let traps = traps::traps(policy, host.arch, &landlock);
-        let filter = FilterPlan::new(policy, host.arch, &mut enforcement);
+        let filter = FilterPlan::new(policy, host.arch, holds_signals, &mut enforcement);
         Ok(Plan {
             landlock,
             filter,

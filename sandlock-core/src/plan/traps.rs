@@ -71,7 +71,9 @@ pub(super) const BY_KIND: [(&str, u32); 3] = [
 ];
 const IOPRIO_WHO_PROCESS: u32 = 1;
 /// Calls that signal by id, in their first argument.
-const SIGNALS: [&str; 5] = ["kill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "tgkill", "tkill"];
+const SIGNALS: [&str; 4] = ["rt_sigqueueinfo", "rt_tgsigqueueinfo", "tgkill", "tkill"];
+/// Calls that signal others by 0, the caller's group, and by a descriptor.
+const SIGNALS_OF_GROUPS: [&str; 2] = ["kill", "pidfd_send_signal"];
 
 pub(super) fn traps(policy: &Policy, arch: Arch, landlock: &LandlockPlan) -> Vec<Trap> {
     if !policy.process.manage_tasks {
@@ -87,13 +89,13 @@ pub(super) fn traps(policy: &Policy, arch: Arch, landlock: &LandlockPlan) -> Vec
     let mut traps: Vec<Trap> = by_id.chain(by_kind).collect();
     if judges_signals(policy, landlock) {
         traps.extend(SIGNALS.iter().filter_map(|name| trap(name, with_id(0))));
-        traps.extend(trap("pidfd_send_signal", Vec::new()));
+        traps.extend(SIGNALS_OF_GROUPS.iter().filter_map(|name| trap(name, Vec::new())));
     }
     traps
 }
 
 /// Whether signals are judged by the supervisor, because the kernel does not scope them.
-fn judges_signals(policy: &Policy, landlock: &LandlockPlan) -> bool {
+pub(super) fn judges_signals(policy: &Policy, landlock: &LandlockPlan) -> bool {
     policy.process.manage_tasks
         && !landlock.scoped.contains(Scope::Signal)
         && policy.mode(Protection::SignalScope) != ProtectionMode::Off

@@ -14,6 +14,6 @@ mod tree;
 pub(crate) use command::Command;
 pub(crate) use deputy::{Deputy, Opening, Refusal};
 pub(crate) use directory::{Directory, NamedBy};
-pub(crate) use report::RawUsage;
+pub(crate) use report::{RawUsage, Report};
 pub(crate) use start::{Session, Source, Start, Surroundings};
 pub(crate) use tree::{End, Hold, Running, Tree};

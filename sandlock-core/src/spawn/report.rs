@@ -34,6 +34,8 @@ pub(crate) struct Report {
     listener: AtomicI32,
     /// Whether the next call is the program's execution, or the program's own.
     set_up: AtomicBool,
+    /// Whether the keeper has gone and left a tree behind.
+    abandoned: AtomicBool,
     /// User time, system time (microseconds), peak memory (KiB).
     usage: [AtomicI64; 3],
     /// The peak of the host's memory (KiB) when the program had left it.
@@ -64,6 +66,7 @@ impl Report {
             executed: AtomicBool::new(false),
             listener: AtomicI32::new(NO_LISTENER),
             set_up: AtomicBool::new(false),
+            abandoned: AtomicBool::new(false),
             usage: [const { AtomicI64::new(0) }; 3],
             shared_peak: AtomicI64::new(i64::MAX),
         }
@@ -143,6 +146,17 @@ impl Report {
     /// Set by the child right before it executes the program. Until then its calls are ours.
     pub(crate) fn set_set_up(&self) {
         self.set_up.store(true, Ordering::Release);
+    }
+
+    /// Set by the owner of a keeper that has ended: whether it said how the program ended, or why
+    /// that could not be started. Otherwise somebody killed it, and the tree may live on.
+    pub(crate) fn note_end_of_keeper(&self) {
+        let is_told = self.status().is_some() || self.failure().is_some();
+        self.abandoned.store(!is_told, Ordering::Release);
+    }
+
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Acquire)
     }
 
     pub(crate) fn is_set_up(&self) -> bool {

@@ -94,6 +94,11 @@ impl Tree {
         &self.used.start.report
     }
 
+    /// What keeper and child say, for who outlives the tree.
+    pub(crate) fn shared_report(&self) -> Arc<Report> {
+        Arc::clone(&self.used.start.report)
+    }
+
     /// A second hold on the tree.
     ///
     /// # Errors
@@ -192,6 +197,7 @@ impl Tree {
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::__WALL;
         // ECHILD: the host waits for every kind of child and was faster, which changes nothing.
         while waitid(Id::PIDFd(self.keeper.as_fd()), flags) == Err(Errno::EINTR) {}
+        self.report().note_end_of_keeper();
         self.ended = true;
     }
 }

@@ -39,6 +39,8 @@ pub(crate) trait Calls: Send + Sync {
     fn is_killable_only(&self) -> bool;
     /// Whether calls are those of our own code between clone and exec.
     fn is_setting_up(&self) -> bool;
+    /// Whether nobody holds the tree any more: its calls are not to be carried out.
+    fn is_abandoned(&self) -> bool;
     /// Whether a task uses this process's memory.
     fn shares_memory(&self) -> bool;
     /// The process id of the keeper, below which the tree is.
@@ -110,6 +112,8 @@ impl Dispatcher {
         let end = EndTree(&*self.calls);
         loop {
             match self.calls.receive()? {
+                // Unanswered: without a listener it fails, and every later one.
+                Received::Call(_) if self.calls.is_abandoned() => break,
                 Received::Call(notification) => self.take(notification)?,
                 Received::Nothing => {}
                 Received::End => break,

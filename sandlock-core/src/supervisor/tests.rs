@@ -34,6 +34,7 @@ struct Fake {
     send_error: Mutex<Option<Errno>>,
     add_error: Mutex<Option<Errno>>,
     two_steps: AtomicBool,
+    abandoned: AtomicBool,
     /// Whether the keeper cannot be asked.
     cannot_end: AtomicBool,
 }
@@ -43,6 +44,8 @@ enum Next {
     Nothing,
     Fail(Errno),
     Panic,
+    /// The next comes when so many calls are answered, or killed for.
+    Wait(usize),
     /// The end comes when so many calls are answered, or killed for.
     EndAfter(usize),
 }
@@ -54,6 +57,16 @@ struct Told {
     kills: usize,
 }
 
+impl Fake {
+    /// Waits until so many calls are answered, or killed for.
+    fn wait_for(&self, count: usize) {
+        let told = self.told.lock().unwrap();
+        let is_waiting = |told: &mut Told| told.answers.len() + told.kills < count;
+        let waited = self.changed.wait_timeout_while(told, PATIENCE, is_waiting).unwrap();
+        assert!(!waited.1.timed_out(), "unanswered: {:?}", waited.0);
+    }
+}
+
 impl Calls for Arc<Fake> {
     fn receive(&self) -> Result<Received, Errno> {
         match self.script.lock().unwrap().pop_front() {
@@ -61,14 +74,12 @@ impl Calls for Arc<Fake> {
             Some(Next::Nothing) => Ok(Received::Nothing),
             Some(Next::Fail(errno)) => Err(errno),
             Some(Next::Panic) => panic!("for this test"),
+            Some(Next::Wait(count)) => {
+                self.wait_for(count);
+                Ok(Received::Nothing)
+            }
             Some(Next::EndAfter(count)) => {
-                let (told, timeout) = self
-                    .changed
-                    .wait_timeout_while(self.told.lock().unwrap(), PATIENCE, |told| {
-                        told.answers.len() + told.kills < count
-                    })
-                    .unwrap();
-                assert!(!timeout.timed_out(), "unanswered: {told:?}");
+                self.wait_for(count);
                 Ok(Received::End)
             }
             None => Ok(Received::End),
@@ -111,6 +122,10 @@ impl Calls for Arc<Fake> {
 
     fn is_setting_up(&self) -> bool {
         self.setting_up.load(Ordering::SeqCst)
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::SeqCst)
     }
 
     fn shares_memory(&self) -> bool {
@@ -503,6 +518,15 @@ fn an_answer_that_the_kernel_does_not_take_ends_the_tree() {
 }
 
 #[test]
+fn nobody_is_asked_in_a_tree_that_nobody_holds() {
+    let mut scene = Scene::default();
+    scene.fake.abandoned.store(true, Ordering::SeqCst);
+    scene.after("never", |_| panic!("nobody asks"));
+    let (told, findings) = scene.serve([uname(1), uname(2)]);
+    assert_eq!((told.answers, findings), (vec![], Findings::default()));
+}
+
+#[test]
 fn a_listener_that_fails_ends_the_tree() {
     let (told, _, served) = Scene::default().try_serve([Next::Fail(libc::EBADF)]);
     assert_eq!((told.kills, served), (1, Err(libc::EBADF)));
@@ -596,6 +620,102 @@ fn waiting_handlers_do_not_hold_up_others() {
     let first: Vec<u64> = told.answers.iter().take(10).map(|(id, _)| *id).collect();
     assert_eq!(first, (10..20).collect::<Vec<_>>(), "while all of the others wait");
     assert_eq!(told.answers.len(), 20);
+}
+
+/// What its tasks have given up is nobody's work: sixteen are asked about, the others have ended when
+/// their turn comes.
+#[test]
+fn nobody_is_asked_about_tasks_that_have_ended_in_the_queue() {
+    let mut scene = Scene::default();
+    let verdicts = Verdicts::default();
+    let (release, released) = crossbeam_channel::bounded::<()>(0);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let (asking, fake) = (Arc::clone(&asked), Arc::clone(&scene.fake));
+    let link = scene.after("slow", move |_| {
+        asking.fetch_add(1, Ordering::SeqCst);
+        let _closed = released.recv();
+        EACCES
+    });
+    pooled(link, PATIENCE);
+    link.when = vec![When::arg(0).eq(1)];
+    let release = Mutex::new(Some(release));
+    let asking = Arc::clone(&asked);
+    scene.after("last", move |_| {
+        while asking.load(Ordering::SeqCst) < 16 {
+            std::thread::yield_now();
+        }
+        fake.dead.lock().unwrap().extend(16..40);
+        release.lock().unwrap().take();
+        EACCES
+    });
+    scene.observe(Quiet(verdicts.clone()));
+    let with = |id, value| call(id, Syscall::UNAME, [value, 0, 0, 0, 0, 0]);
+    let script = (0..40).map(|id| with(id, 1)).chain([with(40, 2), Next::EndAfter(17)]);
+    let (told, findings) = scene.serve(script);
+    assert_eq!(findings, Findings::default());
+    assert_eq!((asked.load(Ordering::SeqCst), told.answers.len()), (16, 17));
+    assert!(verdicts.of().iter().all(|(outcome, by)| match outcome {
+        Outcome::Gone => by == "policy",
+        outcome => *outcome == Outcome::Refused(libc::EACCES),
+    }));
+}
+
+#[test]
+fn an_observer_that_takes_its_time_delays_no_deadline() {
+    struct Slow(crossbeam_channel::Receiver<()>);
+    impl Observer for Slow {
+        fn call(&self, _: &HandlerCtx<'_>) {}
+
+        fn verdict(&self, _: &HandlerCtx<'_>, verdict: &Verdict<'_>) {
+            if verdict.by == "late" {
+                let _closed = self.0.recv();
+            }
+        }
+    }
+    let mut scene = Scene::default();
+    let (release, released) = crossbeam_channel::bounded::<()>(0);
+    let handlers = released.clone();
+    let link = scene.after("late", move |_| {
+        let _closed = handlers.recv();
+        NotifAction::Continue
+    });
+    pooled(link, Duration::from_millis(20));
+    link.when = vec![When::arg(0).eq(1)];
+    let release = Mutex::new(Some(release));
+    scene.after("last", move |_| {
+        release.lock().unwrap().take();
+        EACCES
+    });
+    scene.observe(Slow(released));
+    let with = |id, value| call(id, Syscall::UNAME, [value, 0, 0, 0, 0, 0]);
+    let script = [with(1, 1), with(2, 1), with(3, 1), Next::Wait(3), with(4, 2)];
+    let (told, findings) = scene.serve(script);
+    let late: Vec<_> = told.answers[..3].iter().map(|(_, answer)| *answer).collect();
+    assert_eq!(late, [EPERM; 3], "while the first verdict is being told");
+    assert_eq!(findings.errors.len(), 3);
+}
+
+/// What a panic carries can panic once more when it is dropped.
+#[test]
+fn a_panic_in_a_panic_is_one_failure() {
+    struct Evil;
+    impl Drop for Evil {
+        fn drop(&mut self) {
+            panic!("in drop");
+        }
+    }
+    for is_pooled in [false, true] {
+        let mut scene = Scene::default();
+        let link = scene.after("evil", |_| std::panic::panic_any(Evil));
+        link.on_error = OnError::Deny(9);
+        if is_pooled {
+            pooled(link, PATIENCE);
+        }
+        let (told, findings) = scene.serve([uname(1), uname(2), Next::EndAfter(2)]);
+        assert_eq!((told.answers.len(), told.kills), (2, 0));
+        assert!(told.answers.iter().all(|(_, answer)| *answer == Answer::Errno(9)));
+        assert_eq!(findings.errors.len(), 2);
+    }
 }
 
 #[test]

@@ -14,13 +14,17 @@ use super::journal::Findings;
 use super::pool::STACK;
 use crate::error::{Error, ErrorKind, Result};
 use crate::registry::Supervision;
-use crate::spawn::{Hold, Start, Tree};
+use crate::spawn::{Hold, Report, Start, Tree};
 use crate::sys::listener::{Answer, Listener, Placing, Received};
 use crate::sys::raw::Errno;
 use crate::threads::start_deaf_with_stack;
 
 /// A supervisor's thread. Dropping it waits for its end, which comes with that of the tree.
-pub(crate) struct Supervisor(Option<JoinHandle<Result<Findings>>>);
+pub(crate) struct Supervisor {
+    thread: Option<JoinHandle<Result<Findings>>>,
+    /// What is known of the tree, once it has been started.
+    report: Option<Arc<Report>>,
+}
 
 impl Supervisor {
     /// Carries out `start` in a thread of its own, which answers the calls of the tree.
@@ -28,25 +32,33 @@ impl Supervisor {
         let (started, tree) = bounded(1);
         let serve = move || serve(start, &supervision, &started);
         let thread = start_deaf_with_stack(STACK, |builder| builder.spawn(serve))?;
-        let supervisor = Supervisor(Some(thread));
+        let mut supervisor = Supervisor { thread: Some(thread), report: None };
         match tree.recv() {
-            Ok(tree) => Ok((tree, supervisor)),
+            Ok(tree) => {
+                supervisor.report = Some(tree.shared_report());
+                Ok((tree, supervisor))
+            }
             // The thread says why.
             Err(_) => Err(supervisor.finish().err().unwrap_or_else(lost)),
         }
     }
 
-    /// What was found, when the thread has ended.
+    /// What was found, when the thread has ended. Where somebody has killed the keeper, processes can
+    /// be left that it would wait for: it ends at the next call that one of them makes.
     pub(crate) fn finish(mut self) -> Result<Findings> {
-        self.0.take().map_or_else(|| Err(lost()), join)
+        self.end().unwrap_or_else(|| Ok(Findings::default()))
+    }
+
+    fn end(&mut self) -> Option<Result<Findings>> {
+        let thread = self.thread.take()?;
+        let is_abandoned = self.report.as_ref().is_some_and(|report| report.is_abandoned());
+        (!is_abandoned).then(|| join(thread))
     }
 }
 
 impl Drop for Supervisor {
     fn drop(&mut self) {
-        if let Some(thread) = self.0.take() {
-            drop(join(thread));
-        }
+        drop(self.end());
     }
 }
 
@@ -123,6 +135,10 @@ impl Calls for Live {
 
     fn is_setting_up(&self) -> bool {
         !self.hold.report().is_set_up()
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.hold.report().is_abandoned()
     }
 
     fn shares_memory(&self) -> bool {

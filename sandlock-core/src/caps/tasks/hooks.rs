@@ -1,7 +1,7 @@
 //! What is said to each call.
 
 use super::members::{self, Membership};
-use crate::handler::{HandlerCtx, NotifAction};
+use crate::handler::{HandlerCtx, NotifAction, TaskError};
 use crate::syscall::Syscall;
 
 /// Lets a call through whose target is in the tree.
@@ -11,6 +11,10 @@ pub(crate) fn judge(cx: &HandlerCtx<'_>) -> NotifAction {
         return NotifAction::Errno(libc::ENOSYS);
     }
     let id = target(cx.syscall(), &cx.args());
+    let keeper = cx.dispatcher().keeper();
+    if cx.syscall() == Syscall::KILL && id == 0 {
+        return answer(cx.in_our_proc(|| members::of_group_of(cx.task(), keeper)));
+    }
     match id {
         // The caller itself: trapped only where a handler is registered for all such calls.
         0 => return NotifAction::Continue,
@@ -18,7 +22,10 @@ pub(crate) fn judge(cx: &HandlerCtx<'_>) -> NotifAction {
         // More than one.
         _ => return NotifAction::Errno(libc::EPERM),
     }
-    let membership = cx.in_our_proc(|| members::of(id, cx.dispatcher().keeper()));
+    answer(cx.in_our_proc(|| members::of(id, keeper)))
+}
+
+fn answer(membership: Result<crate::error::Result<Membership>, TaskError>) -> NotifAction {
     match membership {
         Ok(Ok(Membership::Member)) => NotifAction::Continue,
         Ok(Ok(Membership::Nobody)) => NotifAction::Errno(libc::ESRCH),

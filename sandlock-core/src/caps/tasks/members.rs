@@ -38,6 +38,16 @@ pub(super) fn of(id: i32, keeper: i32) -> Result<Membership> {
     Ok(Membership::Stranger)
 }
 
+/// Whether the process group of `task` is of the tree: its session is, or its leader. A group never
+/// leaves its session, and nobody outside enters a group of a tree.
+pub(super) fn of_group_of(task: i32, keeper: i32) -> Result<Membership> {
+    let Some(stat) = proc::stat(&proc::process(task))? else { return Ok(Membership::Nobody) };
+    match of(stat.session, keeper)? {
+        Membership::Member => Ok(Membership::Member),
+        _ => of(stat.group, keeper),
+    }
+}
+
 /// Whether the way up from `parent` comes to `keeper`.
 fn leads_to(mut parent: i32, keeper: i32) -> Result<bool> {
     for _ in 0..MOST_GENERATIONS {

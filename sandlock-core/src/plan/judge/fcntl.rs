@@ -6,7 +6,15 @@ use super::{Rules, any_of, refuse_when};
 /// A lease on a directory (Linux 6.19), not in libc yet.
 const F_SETDELEG: i32 = 1040;
 
-pub(super) fn rules(rules: &mut Rules) {
-    let commands = [libc::F_SETLEASE, libc::F_NOTIFY, F_SETDELEG].map(i32::cast_unsigned);
+/// Not in libc.
+const F_SETOWN_EX: i32 = 15;
+
+/// With `holds_signals` also without an owner for a descriptor's signals, whom the kernel signals in
+/// the caller's name.
+pub(super) fn rules(holds_signals: bool, rules: &mut Rules) {
+    let always = [libc::F_SETLEASE, libc::F_NOTIFY, F_SETDELEG];
+    let owners = [libc::F_SETOWN, F_SETOWN_EX];
+    let owners = owners.into_iter().filter(|_| holds_signals);
+    let commands: Vec<u32> = always.into_iter().chain(owners).map(i32::cast_unsigned).collect();
     rules.insert("fcntl", refuse_when(any_of(1, &commands)));
 }

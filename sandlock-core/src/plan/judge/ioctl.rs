@@ -44,12 +44,17 @@ const BTRFS: u32 = 0x9400;
 /// FICLONE and FICLONERANGE: Landlock has judged both descriptors when they were opened.
 const CLONES: [u32; 2] = [0x4004_9409, 0x4020_940d];
 
-pub(super) fn rules(rules: &mut Rules) {
+/// FIOSETOWN and SIOCSPGRP, which are F_SETOWN of fcntl(2) once more.
+const OWNERS: [u32; 2] = [0x8901, 0x8902];
+
+pub(super) fn rules(holds_signals: bool, rules: &mut Rules) {
     let consoles = CONSOLE.into_iter().map(of_type);
     let btrfs = CLONES.iter().fold(of_type(BTRFS), |case, &clone| {
         case.and(Case(vec![Condition::low(1, Test::Ne, clone)]))
     });
     let cases = any_of(1, &TERMINAL).chain(any_of(1, &FILES)).chain(consoles).chain([btrfs]);
+    let owners: &[u32] = if holds_signals { &OWNERS } else { &[] };
+    let cases = cases.chain(any_of(1, owners));
     rules.insert("ioctl", refuse_when(cases));
 }
 

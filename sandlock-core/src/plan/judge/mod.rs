@@ -19,11 +19,12 @@ use super::filter::{Case, Condition, Test, Verdict};
 /// Verdicts by the name of the call.
 pub(crate) type Rules = BTreeMap<&'static str, Verdict>;
 
-/// The rules of every judged call.
-pub(crate) fn rules(policy: &Policy, enforcement: &mut Enforcement) -> Rules {
+/// The rules of every judged call; `holds_signals` where nothing but they and the supervisor keeps
+/// signals inside.
+pub(crate) fn rules(policy: &Policy, holds_signals: bool, enforcement: &mut Enforcement) -> Rules {
     let mut rules = Rules::new();
-    fcntl::rules(&mut rules);
-    ioctl::rules(&mut rules);
+    fcntl::rules(holds_signals, &mut rules);
+    ioctl::rules(holds_signals, &mut rules);
     namespaces::rules(&mut rules);
     other_tasks::rules(policy.process.manage_tasks, &mut rules);
     personality::rules(&mut rules);

@@ -73,7 +73,7 @@ fn every_rule_belongs_to_a_judged_call() {
     ];
     for policy in policies {
         let policy = policy.build().unwrap();
-        for (name, verdict) in judge::rules(&policy, &mut Enforcement::default()) {
+        for (name, verdict) in judge::rules(&policy, false, &mut Enforcement::default()) {
             let group = group_of(name).unwrap_or_else(|| panic!("{name} has no group"));
             assert_eq!(group.class, Class::Judged, "{name}: a rule that is never used");
             if let Verdict::RefuseWhen(_, cases) = verdict {
