@@ -2,6 +2,7 @@
 //! have opened itself, or less.
 
 use std::ffi::OsStr;
+use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -12,11 +13,13 @@ use libc::{
     O_RDONLY, O_RDWR, O_TMPFILE, O_TRUNC, O_WRONLY, RESOLVE_BENEATH, RESOLVE_CACHED,
     RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV,
 };
-use sandlock::{HandlerCtx, NotifAction, PolicyBuilder, Sandbox, Syscall, TaskError};
+use sandlock::{
+    HandlerCtx, Launch, NotifAction, PolicyBuilder, Sandbox, Stdio, Syscall, TaskError,
+};
 
 use crate::asked::{Notes, lines, prints, sandbox_of};
 use crate::calls::{Answer, Argument, Calls, calls};
-use crate::harness::{again, here, is_root, policy, require_root};
+use crate::harness::{GUEST, again, alone, here, is_root, policy, require_root};
 use crate::scene::Scene;
 
 /// A handler that opens everything in the program's place.
@@ -835,4 +838,25 @@ fn a_path_that_is_exchanged_meanwhile_never_leads_to_what_was_forbidden() {
     let end = Instant::now() + Duration::from_secs(10);
     let has_lost = || race(&unsafe_one, &scene, 5_000).1 > 0;
     assert!(std::iter::from_fn(|| (Instant::now() < end).then(has_lost)).any(|lost| lost));
+}
+
+/// libc changes the user of every thread that it knows, and ends the process where one cannot.
+#[test]
+fn a_host_can_change_its_user_while_files_are_opened_for_a_program() {
+    require_root!();
+    if !alone(here!()) {
+        return;
+    }
+    let sandbox = in_place(policy());
+    let launch = Launch::new([GUEST, "echo"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let child = sandbox.spawn(launch).unwrap();
+    let (mut input, mut output) = (child.stdin().unwrap(), child.stdout().unwrap());
+    input.write_all(b"x\n").unwrap();
+    output.read_exact(&mut [0; 2]).unwrap();
+    for user in [65534, 0] {
+        // SAFETY: takes a number.
+        assert_eq!(unsafe { libc::seteuid(user) }, 0);
+    }
+    drop(input);
+    assert!(child.wait().unwrap().success());
 }

@@ -215,6 +215,32 @@ fn no_descendant_survives_the_supervisors_thread() {
     assert_eq!(child.wait().unwrap_err().kind(), ErrorKind::Io);
 }
 
+/// Only somebody outside can do that: the keeper's domain is the program's parent.
+#[test]
+fn a_run_whose_keeper_is_killed_ends_although_descendants_live_on() {
+    if !alone(here!()) {
+        return;
+    }
+    let asked = |_: &HandlerCtx<'_>| NotifAction::Continue;
+    let plain = sandbox(policy());
+    let supervised = plain.clone().add_handler("getppid", asked).unwrap();
+    for sandbox in [plain, supervised] {
+        let family = sandbox.spawn(Launch::new([GUEST, "family"]).interactive()).unwrap();
+        expect_all(&family);
+        let members = family.processes().unwrap();
+        let kill = |pid: u32| {
+            // SAFETY: takes numbers; these are processes of this test's own.
+            unsafe { libc::kill(pid.cast_signed(), libc::SIGKILL) }
+        };
+        assert_eq!(kill(members[0].parent), 0);
+        let ended = family.wait_timeout(PATIENCE);
+        for member in &members {
+            kill(member.pid);
+        }
+        assert_eq!(ended.unwrap_err().kind(), ErrorKind::Io);
+    }
+}
+
 #[test]
 fn no_descendant_survives_a_host_that_is_killed_during_the_start() {
     if role().is_some() {

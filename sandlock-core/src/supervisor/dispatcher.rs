@@ -333,8 +333,10 @@ fn failure(call: &Call, name: &str, message: String) -> HandlerError {
 /// Why somebody failed who panicked.
 fn panicked(payload: Box<dyn std::any::Any + Send>) -> String {
     let message = format!("panicked: {}", message_of(&*payload));
-    // Its drop is the host's code, too, and nobody would catch what that does.
-    std::mem::forget(payload);
+    // Its drop is the host's code, too, and can panic with something whose drop can, and so on.
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(another);
+    }
     message
 }
 
