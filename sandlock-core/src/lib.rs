@@ -6,6 +6,10 @@
 //! what is particular to one start, and a [`Child`] is a program under way. [`Plan`] shows what will
 //! be done without doing it, and [`Host`] what this kernel can enforce.
 //!
+//! The embedding program can answer system calls of the confined one itself: a [`Handler`] decides
+//! about a call, an [`Observer`] watches it, and neither can grant what the policy refuses. See
+//! [`Sandbox::add_handler`], and `docs/extension-handlers.md` of the repository.
+//!
 //! What this holds against, and what it does not, is in `docs/security-model.md` of the repository;
 //! what to rely on from the start of a program to its end, in `docs/lifecycle.md`.
 //!
@@ -21,6 +25,20 @@
 //!     .build()?;
 //! let out = Sandbox::new(policy)?.run(["cat", "/etc/hostname"])?;
 //! assert!(!out.success(), "no rule means no access");
+//! # Ok::<(), sandlock::Error>(())
+//! ```
+//!
+//! ```
+//! use sandlock::{HandlerCtx, NotifAction, Policy, Sandbox};
+//!
+//! let policy = Policy::builder()
+//!     .fs_read("/usr")
+//!     .fs_read_if_exists("/lib")
+//!     .fs_read_if_exists("/lib64")
+//!     .build()?;
+//! let sandbox = Sandbox::new(policy)?
+//!     .add_handler("uname", |_: &HandlerCtx<'_>| NotifAction::Errno(libc::EACCES))?;
+//! assert!(!sandbox.run(["uname"])?.success());
 //! # Ok::<(), sandlock::Error>(())
 //! ```
 

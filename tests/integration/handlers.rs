@@ -186,8 +186,10 @@ fn calls_that_the_policy_refuses_are_rejected_by_name_and_reason() {
     }
     let denied = sandbox_of(policy().deny_syscalls(["mremap"]));
     expect_rejected(&denied, "mremap", "syscalls.deny");
+    expect_rejected(&sandbox(), "listen", "the net settings");
     // The twins: the same calls where nothing refuses them.
     assert!(sandbox().add_handler("mremap", continuing()).is_ok());
+    assert!(sandbox_of(policy().net_allow("*")).add_handler("listen", continuing()).is_ok());
     let lifted = sandbox_of(policy().allow_syscalls(["mount"]));
     assert!(lifted.add_handler("mount", continuing()).is_ok());
 }

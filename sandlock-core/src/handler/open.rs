@@ -175,9 +175,12 @@ impl HandlerCtx<'_> {
     ///
     /// The path is the one in `request`, so whatever a handler found out about it holds for what is
     /// opened; what the program does to its memory meanwhile changes nothing. It is resolved from
-    /// the task's own directories, by a thread that is in a Landlock domain with the policy's own
-    /// rules and has none of the capabilities that the program has not: the kernel bounds every open
-    /// by the policy's grants, and a handler cannot open more for the program than the program could.
+    /// the task's own directories, by a process of the library that is in a Landlock domain with the
+    /// policy's rules and has none of the capabilities that the program has not.
+    ///
+    /// *Holds against* a handler that is wrong about a path: the kernel bounds every open by the
+    /// policy's grants. *Does not hold* what the task has given up beyond the policy, by a Landlock
+    /// domain of its own for example: it gets what the policy grants.
     ///
     /// Links in the path are followed as always, and a program with a write grant can make some: who
     /// decides on the path asks for [`RESOLVE_NO_SYMLINKS`](OpenRequest::with_resolve).
@@ -185,12 +188,14 @@ impl HandlerCtx<'_> {
     /// # Errors
     ///
     /// [`TaskError::Open`] with the kernel's error number where the file is not granted, missing, or
-    /// the like. [`TaskError::Unsupported`] for what only the task itself can open: files of /proc,
-    /// terminals, named pipes and other devices than those of memory; links of /proc in the path;
-    /// creation through a link that leads nowhere; access mode 3; O_PATH, because the kernel hands no
-    /// such descriptor over; for a task with other credentials
-    /// than it was started with; and where the policy lets the program change its view of the file
-    /// system (`syscalls.allow` with chroot, namespaces and their like). [`TaskError::Gone`].
+    /// the like; ELOOP also for links of /proc, as behind `/dev/stdin`.
+    /// [`TaskError::Unsupported`] for what only the task itself can open: files of /proc; terminals,
+    /// named pipes and other devices than those of memory; creation through a link that leads
+    /// nowhere; access mode 3; O_PATH, because the kernel hands no such descriptor over; for a task
+    /// with other credentials than it was started with; and where the policy lets the program change
+    /// its view of the file system (`syscalls.allow` with chroot, mounts, namespaces).
+    /// [`TaskError::Failed`] where there is no room for another process or descriptor.
+    /// [`TaskError::Gone`].
     ///
     /// # Examples
     ///
