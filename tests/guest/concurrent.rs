@@ -6,7 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::mpsc;
 
-use crate::{calls, report};
+use crate::{calls, report, timer};
 
 /// Does the action `name`, if it is one of this file.
 pub(crate) fn run(name: &str, arguments: &[&OsStr]) -> bool {
@@ -191,28 +191,13 @@ fn crowd(threads: i64, number: i64) {
     println!("crowd ok {}", answers.filter(|answer| *answer != -1).count());
 }
 
-static TICKS: AtomicU64 = AtomicU64::new(0);
-
-extern "C" fn tick(_: i32) {
-    TICKS.fetch_add(1, SeqCst);
-}
-
 /// Makes a call `count` times under a timer of 1 ms, without SA_RESTART, and prints each answer.
 fn under_signals(number: i64, count: i64) {
-    let handler: extern "C" fn(i32) = tick;
-    let interval = libc::timeval { tv_sec: 0, tv_usec: 1000 };
-    let timer = libc::itimerval { it_interval: interval, it_value: interval };
-    // SAFETY: the handler only counts; the kernel reads the structures.
-    unsafe {
-        let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = handler as libc::sighandler_t;
-        libc::sigaction(libc::SIGALRM, &raw const action, std::ptr::null_mut());
-        libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut());
-    }
+    timer::start_ticks();
     for _ in 0..count {
         report::call("call", || call(number));
     }
-    println!("ticks ok {}", TICKS.load(SeqCst));
+    println!("ticks ok {}", timer::ticks());
 }
 
 /// Opens a path `rounds` times while another thread exchanges it in memory for another one of the

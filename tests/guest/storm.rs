@@ -1,14 +1,12 @@
 //! Many trapped calls at once, while tasks are killed, execute programs and get signals.
 //!
-//! `storm SECONDS THREADS` expects that somebody answers getppid with `ANSWER`, and lets execve and
-//! uname through. It prints what was counted, and fails where an answer is not the one expected.
+//! `storm SECONDS THREADS ANSWER` expects that somebody answers getppid with ANSWER, and lets execve
+//! and uname through. It prints what was counted, and fails where an answer is not the one expected.
 
 use std::ffi::OsStr;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-
-const ANSWER: i64 = 424_242;
 
 static END: AtomicBool = AtomicBool::new(false);
 static SIGNALS: AtomicU64 = AtomicU64::new(0);
@@ -17,16 +15,16 @@ static SIGNALS: AtomicU64 = AtomicU64::new(0);
 pub(crate) fn run(name: &str, arguments: &[&OsStr]) -> bool {
     let number = |index: usize| arguments[index].to_str().unwrap().parse::<u64>().unwrap();
     match name {
-        "storm" => storm(Duration::from_secs(number(0)), number(1) as usize),
+        "storm" => storm(Duration::from_secs(number(0)), number(1) as usize, number(2) as i64),
         "ask-for-ever" => loop {
-            ask();
+            ask(number(0) as i64);
         },
         _ => return false,
     }
     true
 }
 
-fn storm(time: Duration, threads: usize) {
+fn storm(time: Duration, threads: usize, answer: i64) {
     handle_signals();
     let tids: Vec<AtomicI32> = (0..threads).map(|_| AtomicI32::new(0)).collect();
     let counts: Vec<AtomicU64> = (0..threads).map(|_| AtomicU64::new(0)).collect();
@@ -36,10 +34,10 @@ fn storm(time: Duration, threads: usize) {
             scope.spawn(|| {
                 // SAFETY: takes nothing.
                 tid.store(unsafe { libc::gettid() }, Ordering::SeqCst);
-                repeat(count, ask);
+                repeat(count, || ask(answer));
             });
         }
-        scope.spawn(|| repeat(&killed, kill_somebody));
+        scope.spawn(|| repeat(&killed, || kill_somebody(answer)));
         scope.spawn(|| repeat(&executed, execute_something));
         scope.spawn(|| repeat(&slow, ask_slowly));
         scope.spawn(|| signal_at_1_khz(&tids));
@@ -64,12 +62,12 @@ fn repeat(count: &AtomicU64, what: impl Fn()) {
 }
 
 /// A signal may interrupt a call that nobody has received.
-fn ask() {
+fn ask(expected: i64) {
     // SAFETY: takes nothing.
     let answer = unsafe { libc::syscall(libc::SYS_getppid) };
     let interrupted =
         answer == -1 && std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted;
-    assert!(answer == ANSWER || interrupted, "{answer}");
+    assert!(answer == expected || interrupted, "{answer}");
 }
 
 fn ask_slowly() {
@@ -83,9 +81,9 @@ fn ask_slowly() {
 }
 
 /// Kills a process that does nothing but ask.
-fn kill_somebody() {
+fn kill_somebody(answer: i64) {
     let mut child = Command::new("/proc/self/exe");
-    let mut child = child.arg("ask-for-ever").spawn().unwrap();
+    let mut child = child.args(["ask-for-ever", &answer.to_string()]).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(3));
     child.kill().unwrap();
     assert!(!child.wait().unwrap().success());

@@ -45,9 +45,8 @@ fn call(number: i64, [a, b, c]: [i64; 3]) -> bool {
     unsafe { libc::syscall(number, a, b, c) != -1 }
 }
 
-/// Makes each call under a timer of 1 ms, without SA_RESTART, until that has come 20 times, and says
-/// how often the call failed.
-fn interrupted() {
+/// Starts a timer of 1 ms, whose signal interrupts calls: without SA_RESTART.
+pub(crate) fn start_ticks() {
     let handler: extern "C" fn(i32) = tick;
     let interval = libc::timeval { tv_sec: 0, tv_usec: 1000 };
     let timer = libc::itimerval { it_interval: interval, it_value: interval };
@@ -58,6 +57,17 @@ fn interrupted() {
         libc::sigaction(libc::SIGALRM, &raw const action, std::ptr::null_mut());
         libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut());
     }
+}
+
+/// How often the signal has come.
+pub(crate) fn ticks() -> usize {
+    TICKS.load(Relaxed)
+}
+
+/// Makes each call under a timer of 1 ms, without SA_RESTART, until that has come 20 times, and says
+/// how often the call failed.
+fn interrupted() {
+    start_ticks();
     for (name, call) in CALLS {
         let end = TICKS.load(Relaxed) + 20;
         let (mut failures, mut error) = (0, String::new());

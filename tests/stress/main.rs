@@ -74,7 +74,8 @@ fn a_storm_of_calls_loses_no_answer_and_no_descriptor() {
             sandbox.add_handler_with(Syscall::UNAME, wait, options)
         })
         .unwrap();
-    let launch = Launch::new([GUEST, "storm", &seconds, THREADS]).stdout(Stdio::captured());
+    let launch = Launch::new([GUEST, "storm", &seconds, THREADS, &ANSWER.to_string()])
+        .stdout(Stdio::captured());
     // What a sandbox opens once, it keeps.
     assert!(sandbox.run([GUEST, "exit", "0"]).unwrap().success());
     let before = descriptors();
