@@ -616,6 +616,19 @@ fn nothing_of_the_hosts_own_proc_is_shown() {
     }
 }
 
+/// Also where the file is granted: the program has no such descriptor.
+#[test]
+fn a_descriptor_of_the_hosts_is_not_opened_by_its_number() {
+    let scene = Scene::new();
+    let held = std::fs::File::open(scene.path("granted/note")).unwrap();
+    let link = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&held));
+    let sandbox = in_place(scene.reads_granted().fs_read("/proc"));
+    let opening = |path: &str| calls! { openat(AT_FDCWD, path, O_RDONLY) };
+    assert_eq!(lines(&sandbox, &opening(&link)), ["openat ELOOP"]);
+    let note = scene.path("granted/note");
+    assert!(lines(&sandbox, &opening(note.to_str().unwrap()))[0].contains(" ok "));
+}
+
 /// A directory of /proc that the program has open is its own, but what is below it may not be.
 #[test]
 fn a_descriptor_of_proc_opens_nothing() {
