@@ -72,6 +72,28 @@ fn a_handler_of_execve_sees_the_programs_own_start() {
     assert_eq!(notes.take().len(), 1);
 }
 
+/// The library makes these itself, between the filter that asks and the program.
+#[test]
+fn the_librarys_own_calls_are_not_asked_about() {
+    let names = ["close_range", "dup3", "prlimit64", "seccomp"];
+    let notes = Notes::new();
+    let all = names.into_iter().fold(sandbox_of(policy().max_open_files(64)), |sandbox, name| {
+        let notes = notes.clone();
+        let refuse = move |cx: &HandlerCtx<'_>| {
+            notes.note(cx.syscall().name());
+            NotifAction::Errno(libc::EXDEV)
+        };
+        let options = HandlerOptions::new().allow_interruptible(true);
+        sandbox.add_handler_with(name, refuse, options).unwrap()
+    });
+    assert_eq!(all.run([GUEST, "exit", "3"]).unwrap().code(), Some(3));
+    let seen = notes.take();
+    // The program's own runtime may ask for limits.
+    assert!(seen.iter().all(|name| *name == "prlimit64"), "{seen:?}");
+    // The twin: the program's are.
+    assert_eq!(line(&all, &calls! { dup3(0, 9, 0) }), "dup3 EXDEV");
+}
+
 #[test]
 fn a_handler_of_execve_can_refuse_the_programs_own_start() {
     let refused = sandbox().add_handler("execve", refusing(libc::EACCES)).unwrap();
