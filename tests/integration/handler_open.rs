@@ -873,3 +873,84 @@ fn a_host_can_change_its_user_while_files_are_opened_for_a_program() {
     drop(input);
     assert!(child.wait().unwrap().success());
 }
+
+/// The process that opens files for the trees of this one.
+fn deputy() -> i32 {
+    let children = std::fs::read_to_string("/proc/thread-self/children").unwrap();
+    let others = std::fs::read_dir("/proc/self/task")
+        .unwrap()
+        .filter_map(|thread| std::fs::read_to_string(thread.unwrap().path().join("children")).ok());
+    let all = others.fold(children, |all, more| all + &more);
+    let is_deputy = |pid: &&str| {
+        let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
+        name.is_ok_and(|name| name == "sandlock-deputy\n")
+    };
+    all.split_ascii_whitespace().find(is_deputy).expect("a deputy").parse().unwrap()
+}
+
+fn signal_deputy(signal: i32) {
+    // SAFETY: takes numbers; the deputy is this process's own.
+    assert_eq!(unsafe { libc::kill(deputy(), signal) }, 0);
+}
+
+/// A shell that has had files opened for it, and opens another one when it is told to.
+fn waiting_shell(policy: PolicyBuilder, script: &str) -> sandlock::Child {
+    let script = format!("echo ready; read line; {script}");
+    let launch = Launch::new(["sh", "-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    in_place(policy).spawn(launch).unwrap()
+}
+
+#[test]
+fn a_deputy_that_does_not_answer_holds_up_nobody_who_has_ended() {
+    if !alone(here!()) {
+        return;
+    }
+    let shell = waiting_shell(policy().timeout(Duration::from_secs(2)), "cat /usr/lib/os-release");
+    shell.stdout().unwrap().read_exact(&mut [0; 6]).unwrap();
+    signal_deputy(libc::SIGSTOP);
+    drop(shell.stdin());
+    let output = shell.wait_timeout(Duration::from_secs(30)).unwrap().expect("it hangs");
+    assert_eq!(output.reason(), sandlock::Reason::Timeout);
+}
+
+#[test]
+fn a_deputy_that_is_killed_is_replaced() {
+    if !alone(here!()) {
+        return;
+    }
+    let shell = waiting_shell(policy(), "cat /usr/lib/os-release");
+    let mut printed = shell.stdout().unwrap();
+    printed.read_exact(&mut [0; 6]).unwrap();
+    signal_deputy(libc::SIGKILL);
+    drop(shell.stdin());
+    let mut text = String::new();
+    printed.read_to_string(&mut text).unwrap();
+    assert_eq!(text, std::fs::read_to_string("/usr/lib/os-release").unwrap());
+    assert!(shell.wait().unwrap().success());
+}
+
+/// It shares the host's memory, so it must be no easier to look into.
+#[test]
+fn a_deputy_is_as_closed_to_others_as_its_host() {
+    require_root!();
+    if !alone(here!()) {
+        return;
+    }
+    let shell = waiting_shell(policy(), "exit 0");
+    shell.stdout().unwrap().read_exact(&mut [0; 6]).unwrap();
+    let shows = |command: &[&str], pid: i32| {
+        let path = format!("/proc/{pid}/maps");
+        let output = std::process::Command::new(command[0])
+            .args(&command[1..])
+            .args(["head", "-c", "1", &path])
+            .output()
+            .unwrap();
+        output.status.success() && !output.stdout.is_empty()
+    };
+    let weak = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all"];
+    for pid in [deputy(), std::process::id() as i32] {
+        assert!(!shows(&weak, pid));
+        assert!(shows(&["env"], pid), "the twin");
+    }
+    drop(shell);
+}

@@ -229,7 +229,7 @@ impl HandlerCtx<'_> {
             mode: request.mode,
             resolve: request.resolve,
         };
-        let fd = self.dispatcher().deputy().open(self, opening)?;
+        let fd = self.dispatcher().deputy().open(self, &opening)?;
         Ok(NotifAction::InjectFd { fd, cloexec: request.flags & libc::O_CLOEXEC != 0 })
     }
 

@@ -90,6 +90,8 @@ pub(super) fn traps(policy: &Policy, arch: Arch, landlock: &LandlockPlan) -> Vec
     if judges_signals(policy, landlock) {
         traps.extend(SIGNALS.iter().filter_map(|name| trap(name, with_id(0))));
         traps.extend(SIGNALS_OF_GROUPS.iter().filter_map(|name| trap(name, Vec::new())));
+        // Who enters a group of the host, signals it by 0.
+        traps.extend(trap("setpgid", with_id(1)));
     }
     traps
 }

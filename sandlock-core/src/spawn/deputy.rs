@@ -33,6 +33,8 @@ pub(crate) struct Opening<'a> {
     pub(crate) path: &'a CStr,
     pub(crate) flags: i32,
     pub(crate) mode: u32,
+    /// The task's file mode mask.
+    pub(crate) mask: u32,
     pub(crate) resolve: u64,
 }
 
@@ -88,6 +90,7 @@ struct Desk {
     path: AtomicPtr<c_char>,
     flags: AtomicI32,
     mode: AtomicU32,
+    mask: AtomicU32,
     resolve: AtomicU64,
     /// A descriptor, or the number of a refusal.
     outcome: AtomicI32,
@@ -119,6 +122,7 @@ pub(crate) struct Deputy {
     pid: i32,
     orders: Box<Orders>,
     stacks: ManuallyDrop<StackPair>,
+    ended: bool,
     /// Its ruleset is used by number.
     _prepared: Arc<Prepared>,
 }
@@ -151,12 +155,17 @@ impl Deputy {
             pid,
             orders,
             stacks: ManuallyDrop::new(stacks),
+            ended: false,
             _prepared: Arc::clone(prepared),
         };
-        match deputy.wait_while(STARTING) {
+        match deputy.wait_while(STARTING, || true) {
             Some(IDLE) => Ok(deputy),
             _ => {
-                let errno = -deputy.orders.desk.outcome.load(Ordering::Acquire);
+                let errno = match deputy.orders.desk.outcome.load(Ordering::Acquire) {
+                    // It has not said anything.
+                    0 => libc::ESRCH,
+                    outcome => -outcome,
+                };
                 Err(Error::io("confine(deputy)", errno))
             }
         }
@@ -167,16 +176,31 @@ impl Deputy {
         self.pid
     }
 
-    /// Has it open something.
-    pub(crate) fn open(&mut self, opening: &Opening<'_>) -> std::result::Result<OwnedFd, Refusal> {
+    /// A descriptor of the process, to end it while it is asked.
+    pub(crate) fn process(&self) -> Result<OwnedFd> {
+        self.process.try_clone().map_err(|error| {
+            Error::io("fcntl(deputy, F_DUPFD_CLOEXEC)", crate::text::errno_of(&error))
+        })
+    }
+
+    /// Has it open something, as long as that `is_wanted`: a file system can keep it waiting. After
+    /// [`Refusal::Gone`] it is not to be asked again.
+    pub(crate) fn open(
+        &mut self,
+        opening: &Opening<'_>,
+        is_wanted: impl Fn() -> bool,
+    ) -> std::result::Result<OwnedFd, Refusal> {
         let desk = &*self.orders.desk;
         desk.directory.store(opening.directory, Ordering::Relaxed);
         desk.path.store(opening.path.as_ptr().cast_mut(), Ordering::Relaxed);
         desk.flags.store(opening.flags, Ordering::Relaxed);
         desk.mode.store(opening.mode, Ordering::Relaxed);
+        desk.mask.store(opening.mask, Ordering::Relaxed);
         desk.resolve.store(opening.resolve, Ordering::Relaxed);
         desk.pass(ORDERED);
-        if self.wait_while(ORDERED) != Some(DONE) {
+        if self.wait_while(ORDERED, is_wanted) != Some(DONE) {
+            // It must have let go of the path.
+            self.end();
             return Err(Refusal::Gone);
         }
         match desk.outcome.load(Ordering::Acquire) {
@@ -186,27 +210,37 @@ impl Deputy {
         }
     }
 
-    /// Waits while it is in this `turn`: whose it is then; `None` if the deputy has gone.
-    fn wait_while(&self, turn: i32) -> Option<i32> {
+    /// Waits while it is in this `turn`: whose it is then; `None` if the deputy has gone, or nobody
+    /// wants that any more.
+    fn wait_while(&self, turn: i32, is_wanted: impl Fn() -> bool) -> Option<i32> {
         let desk = &*self.orders.desk;
         while desk.turn() == turn {
-            raw::wait_while(&desk.turn, turn, LOOK_AGAIN);
-            if desk.turn() == turn && has_event(self.process.as_fd()).unwrap_or(true) {
+            if has_event(self.process.as_fd()).unwrap_or(false) || !is_wanted() {
                 return None;
             }
+            raw::wait_while(&desk.turn, turn, LOOK_AGAIN);
         }
         Some(desk.turn())
+    }
+
+    /// Ends the process, also one that waits for a file system, and waits until it has ended.
+    fn end(&mut self) {
+        if self.ended {
+            return;
+        }
+        self.orders.desk.pass(END);
+        // Where it cannot be ended it is waited for.
+        pidfd::send(&self.process, "deputy", libc::SIGKILL).ok();
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::__WALL;
+        let whom = || Id::PIDFd(self.process.as_fd());
+        while waitid(whom(), flags) == Err(nix::errno::Errno::EINTR) {}
+        self.ended = true;
     }
 }
 
 impl Drop for Deputy {
     fn drop(&mut self) {
-        self.orders.desk.pass(END);
-        // It may wait for a file system; where it cannot be ended it is waited for.
-        pidfd::send(&self.process, "deputy", libc::SIGKILL).ok();
-        let flags = WaitPidFlag::WEXITED | WaitPidFlag::__WALL;
-        let whom = || Id::PIDFd(self.process.as_fd());
-        while waitid(whom(), flags) == Err(nix::errno::Errno::EINTR) {}
+        self.end();
         // SAFETY: nobody is on them any more, and nothing comes after a drop.
         unsafe { ManuallyDrop::take(&mut self.stacks) }.give_back();
     }
@@ -262,9 +296,9 @@ fn confine(orders: &Orders) -> std::result::Result<(), Errno> {
     }
     raw::set_name(c"sandlock-deputy")?;
     raw::set_no_new_privileges()?;
-    capability::keep_only(orders.keep)?;
-    // The task's is applied to each mode.
-    files::set_mode_mask(0);
+    capability::use_only(orders.keep)?;
+    raw::lead_group()?;
+    raw::chdir(c"/")?;
     landlock::restrict_self(orders.ruleset)
 }
 
@@ -294,6 +328,7 @@ fn open(desk: &Desk) -> std::result::Result<i32, Refusal> {
 /// Creates a regular file.
 fn create(desk: &Desk, flags: i32) -> std::result::Result<i32, Refusal> {
     let mode = desk.mode.load(Ordering::Relaxed);
+    files::set_mode_mask(desk.mask.load(Ordering::Relaxed));
     at(desk, flags | libc::O_NOCTTY, mode).map_err(Refusal::Kernel)
 }
 

@@ -41,7 +41,7 @@ impl Ready {
         }
     }
 
-    fn refusal(errno: RawErrno) -> Ready {
+    pub(super) fn refusal(errno: RawErrno) -> Ready {
         Ready::Send(Answer::Errno(errno), Outcome::Refused(errno))
     }
 

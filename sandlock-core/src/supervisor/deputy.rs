@@ -7,11 +7,15 @@
 
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use crate::confine::Prepared;
+use crate::error::Error;
 use crate::handler::{HandlerCtx, TaskError};
 use crate::spawn::{self, Refusal};
+use crate::sys::pidfd;
 use crate::text::errno_of;
 use crate::threads::locked;
 
@@ -29,6 +33,15 @@ pub(crate) struct Opening {
 pub(crate) struct Deputy {
     prepared: Option<Arc<Prepared>>,
     office: Mutex<Option<Office>>,
+    /// The process of the office, to end it while somebody waits in there.
+    process: Mutex<Process>,
+}
+
+enum Process {
+    None,
+    Running(OwnedFd),
+    /// None is started any more.
+    Closed,
 }
 
 /// A deputy that has begun.
@@ -41,45 +54,57 @@ struct Office {
 impl Deputy {
     /// For tasks that are confined by `prepared`; without it nothing can be opened.
     pub(crate) fn new(prepared: Option<Arc<Prepared>>) -> Deputy {
-        Deputy { prepared, office: Mutex::new(None) }
+        Deputy { prepared, office: Mutex::new(None), process: Mutex::new(Process::None) }
     }
 
     /// Opens `opening` with the rights of the task of `cx`.
     pub(crate) fn open(
         &self,
         cx: &HandlerCtx<'_>,
-        mut opening: Opening,
+        opening: &Opening,
     ) -> Result<OwnedFd, TaskError> {
         cx.check_waiting()?;
         let status = status(cx, cx.task())?;
         cx.check_waiting()?;
         let mask = field(&status, "Umask:").and_then(|mask| u32::from_str_radix(mask, 8).ok());
-        opening.mode &= !mask.ok_or(TaskError::Unsupported("/proc shows no file mode mask"))?;
-        let mut office = locked(&self.office);
-        let office = match &mut *office {
-            Some(office) => office,
-            none => none.insert(self.start(cx)?),
-        };
-        if credentials(&status) != office.credentials {
-            return Err(TaskError::Unsupported("the task has other credentials than at its start"));
-        }
+        let mask = mask.ok_or(TaskError::Unsupported("/proc shows no file mode mask"))?;
         let directory = opening.directory.as_ref().map_or(libc::AT_FDCWD, AsRawFd::as_raw_fd);
-        let Opening { path, flags, mode, resolve, .. } = &opening;
+        let Opening { path, flags, mode, resolve, .. } = opening;
         let (flags, mode, resolve) = (*flags, *mode, *resolve);
-        let opened = office.deputy.open(&spawn::Opening { directory, path, flags, mode, resolve });
-        opened.map_err(|refusal| {
-            TaskError::Unsupported(match refusal {
-                Refusal::Kernel(errno) => return TaskError::Open(errno),
-                Refusal::Proc => "a file of /proc, which can differ by who opens it",
-                Refusal::Kind => "neither a regular file, a directory nor a memory device",
-                Refusal::Dangling => "creation through a link that leads nowhere",
-                Refusal::Gone => "the process that opens files has been killed",
-            })
-        })
+        let order = spawn::Opening { directory, path, flags, mode, mask, resolve };
+        let mut place = locked(&self.office);
+        let mut begun = 0;
+        loop {
+            let office = match &mut *place {
+                Some(office) => office,
+                none => {
+                    begun += 1;
+                    none.insert(self.start(cx)?)
+                }
+            };
+            if credentials(&status) != office.credentials {
+                let message = "the task has other credentials than at its start";
+                return Err(TaskError::Unsupported(message));
+            }
+            let opened = office.deputy.open(&order, || cx.is_waiting());
+            if opened.as_ref().err() != Some(&Refusal::Gone) {
+                return opened.map_err(refused);
+            }
+            *place = None;
+            cx.check_waiting()?;
+            // It ends with the thread that started it, or was killed: once.
+            if begun > 0 {
+                return Err(refused(Refusal::Gone));
+            }
+        }
     }
 
-    /// Ends it.
+    /// Ends it, also while somebody waits for it.
     pub(crate) fn close(&self) {
+        let process = std::mem::replace(&mut *locked(&self.process), Process::Closed);
+        if let Process::Running(process) = process {
+            pidfd::send(&process, "deputy", libc::SIGKILL).ok();
+        }
         drop(locked(&self.office).take());
     }
 
@@ -87,13 +112,47 @@ impl Deputy {
         let none = TaskError::Unsupported("nothing is known of the program's confinement");
         let prepared = self.prepared.as_ref().ok_or(none)?;
         check_view(prepared)?;
-        let deputy = spawn::Deputy::start(prepared).map_err(|error| TaskError::Failed {
+        let failed = |error: Error| TaskError::Failed {
             call: "clone(deputy)".to_owned(),
             errno: error.errno().unwrap_or(libc::EIO),
-        })?;
+        };
+        let deputy = spawn::Deputy::start(prepared).map_err(failed)?;
         let credentials = credentials(&status(cx, deputy.pid())?);
-        Ok(Office { deputy, credentials })
+        if view(cx, deputy.pid())? != view(cx, cx.task())? {
+            return Err(TaskError::Unsupported("the task has another root, or other mounts"));
+        }
+        let mut process = locked(&self.process);
+        match &*process {
+            Process::Closed => Err(TaskError::Gone),
+            _ => {
+                *process = Process::Running(deputy.process().map_err(failed)?);
+                Ok(Office { deputy, credentials })
+            }
+        }
     }
+}
+
+fn refused(refusal: Refusal) -> TaskError {
+    TaskError::Unsupported(match refusal {
+        Refusal::Kernel(errno) => return TaskError::Open(errno),
+        Refusal::Proc => "a file of /proc, which can differ by who opens it",
+        Refusal::Kind => "neither a regular file, a directory nor a memory device",
+        Refusal::Dangling => "creation through a link that leads nowhere",
+        Refusal::Gone => "the process that opens files has been killed",
+    })
+}
+
+/// What decides which file a path leads to: the root of a task, and its mounts.
+fn view(cx: &HandlerCtx<'_>, task: i32) -> Result<(u64, u64, PathBuf), TaskError> {
+    let look = |name: &str| {
+        let path = format!("/proc/{task}/{name}");
+        let failed = move |error| TaskError::failed(format!("stat({path})"), errno_of(&error));
+        (PathBuf::from(format!("/proc/{task}/{name}")), failed)
+    };
+    let ((root, root_failed), (mounts, mounts_failed)) = (look("root"), look("ns/mnt"));
+    let root = cx.in_our_proc(|| std::fs::metadata(root))?.map_err(root_failed)?;
+    let mounts = cx.in_our_proc(|| std::fs::read_link(mounts))?.map_err(mounts_failed)?;
+    Ok((root.dev(), root.ino(), mounts))
 }
 
 /// Calls by which a program could see other files under a path than we do.

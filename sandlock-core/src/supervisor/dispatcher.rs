@@ -282,6 +282,8 @@ impl Dispatcher {
                 (Ready::Kill, Some(Arc::from(failure.handler.as_str())), Some(failure))
             }
         };
+        // A handler can answer after nobody holds the tree any more.
+        let ready = if self.calls.is_abandoned() { Ready::refusal(libc::EPERM) } else { ready };
         if !call.claim() {
             return None;
         }

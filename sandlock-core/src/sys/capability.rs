@@ -56,6 +56,13 @@ fn set(sets: Sets) -> Result<(), Errno> {
     check(unsafe { raw_syscall!(Sysno::capset, header.as_ptr(), data.as_ptr()) }).map(drop)
 }
 
+/// Makes no capability count that is not in the mask `keep`, and keeps the right to have them: who may
+/// not trace a task with these, may not trace the calling one either, which shares its memory.
+pub(crate) fn use_only(keep: u64) -> Result<(), Errno> {
+    let sets = get()?;
+    set(Sets { effective: sets.permitted & keep, ..sets })
+}
+
 /// Gives up, in every set of the calling thread, whatever is not in the mask `keep`. The bounding set matters only to callers that may
 /// change it: for everybody else no_new_privs rules out gaining anything.
 pub(crate) fn keep_only(keep: u64) -> Result<(), Errno> {

@@ -12,8 +12,9 @@ pub(crate) fn judge(cx: &HandlerCtx<'_>) -> NotifAction {
     }
     let id = target(cx.syscall(), &cx.args());
     let keeper = cx.dispatcher().keeper();
-    if cx.syscall() == Syscall::KILL && id == 0 {
-        return answer(cx.in_our_proc(|| members::of_group_of(cx.task(), keeper)));
+    if matches!((cx.syscall(), id), (Syscall::KILL, 0) | (Syscall::SETPGID, 1..)) {
+        let group = (id > 0).then_some(id);
+        return answer(cx.in_our_proc(|| members::of_group(group, cx.task(), keeper)));
     }
     match id {
         // The caller itself: trapped only where a handler is registered for all such calls.
@@ -38,7 +39,9 @@ fn target(call: Syscall, arguments: &[u64; 6]) -> i32 {
     // The kernel looks at 32 bits of each.
     let [first, second, ..] = arguments.map(|argument| argument as i32);
     match call {
-        Syscall::GETPRIORITY | Syscall::SETPRIORITY | Syscall::IOPRIO_SET => second,
+        Syscall::GETPRIORITY | Syscall::SETPRIORITY | Syscall::IOPRIO_SET | Syscall::SETPGID => {
+            second
+        }
         // The thread; the group that it is said to be in only narrows that down.
         Syscall::TGKILL | Syscall::RT_TGSIGQUEUEINFO => second,
         // A group, which is judged by its leader: nobody outside joins a group of the tree.

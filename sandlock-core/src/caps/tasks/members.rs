@@ -22,42 +22,51 @@ const MOST_LOOKS: usize = 5;
 /// Whether process or thread `id` is below `keeper`.
 pub(super) fn of(id: i32, keeper: i32) -> Result<Membership> {
     for _ in 0..MOST_LOOKS {
-        let Some(first) = proc::stat(&proc::process(id))? else { return Ok(Membership::Nobody) };
-        if !leads_to(first.parent, keeper)? {
-            return Ok(Membership::Stranger);
-        }
-        // A parent that has ended may have given its id to somebody of the tree before it was looked
-        // at: then this one has another parent now.
-        match proc::stat(&proc::process(id))? {
-            Some(second) if (second.parent, second.start) == (first.parent, first.start) => {
-                return Ok(Membership::Member);
-            }
-            _ => {}
+        match way_up(id, keeper)? {
+            Way::LeadsTo(found) => return Ok(found),
+            Way::Changed => {}
         }
     }
     Ok(Membership::Stranger)
 }
 
-/// Whether the process group of `task` is of the tree: its session is, or its leader. A group never
-/// leaves its session, and nobody outside enters a group of a tree.
-pub(super) fn of_group_of(task: i32, keeper: i32) -> Result<Membership> {
+/// Whether a process group is of the tree: `group`, or that of `task`, which is to enter it or to
+/// signal it. It is where the session of `task` is, which it shares with every group that it can enter,
+/// or the group's leader.
+pub(super) fn of_group(group: Option<i32>, task: i32, keeper: i32) -> Result<Membership> {
     let Some(stat) = proc::stat(&proc::process(task))? else { return Ok(Membership::Nobody) };
     match of(stat.session, keeper)? {
         Membership::Member => Ok(Membership::Member),
-        _ => of(stat.group, keeper),
+        _ => of(group.unwrap_or(stat.group), keeper),
     }
 }
 
-/// Whether the way up from `parent` comes to `keeper`.
-fn leads_to(mut parent: i32, keeper: i32) -> Result<bool> {
+/// What the way up from a task comes to.
+enum Way {
+    LeadsTo(Membership),
+    /// Somebody on it ended meanwhile, and whoever has that id now was not on it.
+    Changed,
+}
+
+/// Every parent is looked at before its child is looked at again: if that still has this parent, the
+/// id has not changed hands in between.
+fn way_up(id: i32, keeper: i32) -> Result<Way> {
+    let (mut child, mut seen) = match proc::stat(&proc::process(id))? {
+        Some(stat) => (id, stat),
+        None => return Ok(Way::LeadsTo(Membership::Nobody)),
+    };
     for _ in 0..MOST_GENERATIONS {
-        if parent == keeper {
-            return Ok(true);
+        let parent = seen.parent;
+        let above = proc::stat(&proc::process(parent))?;
+        match proc::stat(&proc::process(child))? {
+            Some(again) if (again.parent, again.start) == (parent, seen.start) => {}
+            _ => return Ok(Way::Changed),
         }
-        match proc::stat(&proc::process(parent))? {
-            Some(stat) if parent > 1 => parent = stat.parent,
-            _ => return Ok(false),
+        match above {
+            _ if parent == keeper => return Ok(Way::LeadsTo(Membership::Member)),
+            Some(above) if parent > 1 => (child, seen) = (parent, above),
+            _ => break,
         }
     }
-    Ok(false)
+    Ok(Way::LeadsTo(Membership::Stranger))
 }

@@ -15,8 +15,15 @@ const SETTERS: [&str; 8] = [
     "sched_setscheduler",
     "setpriority",
 ];
-const SIGNALS: [&str; 6] =
-    ["kill", "pidfd_send_signal", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "tgkill", "tkill"];
+const SIGNALS: [&str; 7] = [
+    "kill",
+    "pidfd_send_signal",
+    "rt_sigqueueinfo",
+    "rt_tgsigqueueinfo",
+    "setpgid",
+    "tgkill",
+    "tkill",
+];
 
 fn trapped(plan: &Plan) -> BTreeSet<&'static str> {
     plan.traps.iter().map(|trap| plan.filter.arch.name_of(trap.number).unwrap()).collect()
