@@ -72,19 +72,19 @@ impl Call {
 }
 
 /// What is known about the answer to a call after some were asked.
-enum Decision {
+enum Decision<'a> {
     /// This one decided.
-    By(NotifAction, Arc<str>),
+    By(NotifAction, &'a str),
     /// Nobody objects.
     Nobody,
-    /// Somebody failed, and the tree is to end.
-    Fatal(HandlerError),
+    /// This one failed, and the tree is to end.
+    Fatal(HandlerError, &'a str),
 }
 
 /// What became of a call, and who decided.
-pub(super) struct Answered {
+struct Answered<'a> {
     outcome: Outcome,
-    by: Option<Arc<str>>,
+    by: &'a str,
 }
 
 /// Answers the calls of one tree.
@@ -194,8 +194,8 @@ impl Dispatcher {
                 let job = Job::new(Arc::clone(self), call, place, deadline);
                 if let Err(job) = self.pool.hand_over(job) {
                     let message = "no room in the pool: too many calls wait already";
-                    if let Some(answered) = self.refuse_unanswered(&job.call, place, message) {
-                        self.tell(&job.call, chain, &answered);
+                    if let Some(outcome) = self.refuse(&job.call, place, message) {
+                        self.tell_refused(&job.call, place, outcome);
                     }
                 }
             }
@@ -216,71 +216,70 @@ impl Dispatcher {
         self.finish(call, chain, decision);
     }
 
-    /// Refuses a call that nobody has answered. The observers are still to be told.
-    pub(super) fn refuse_unanswered(
-        &self,
-        call: &Call,
-        place: usize,
-        message: &str,
-    ) -> Option<Answered> {
-        let chain = self.table.chain(call.notification.data.nr)?;
-        let link = chain.links.get(place)?;
-        let refusal = NotifAction::Errno(libc::EPERM);
-        let answered = self.answer(call, Decision::By(refusal, Arc::clone(&link.name)))?;
+    /// Refuses a call that the link at `place` has not answered, if nobody has; what came of it. The
+    /// observers are still to be told.
+    pub(super) fn refuse(&self, call: &Call, place: usize, message: &str) -> Option<Outcome> {
+        let (_, link) = self.asked(call, place)?;
+        let refusal = Decision::By(NotifAction::Errno(libc::EPERM), &link.name);
+        let answered = self.answer(call, refusal)?;
         self.journal.note(failure(call, &link.name, message.to_owned()));
-        Some(answered)
+        Some(answered.outcome)
     }
 
-    /// Tells the observers what became of a call that was refused by the clock.
-    pub(super) fn tell_late(&self, call: &Call, answered: &Answered) {
-        if let Some(chain) = self.table.chain(call.notification.data.nr) {
-            self.tell(call, chain, answered);
+    /// Tells the observers what became of a call that was [refused](Dispatcher::refuse).
+    pub(super) fn tell_refused(&self, call: &Call, place: usize, outcome: Outcome) {
+        if let Some((chain, link)) = self.asked(call, place) {
+            self.tell(call, chain, &Answered { outcome, by: &link.name });
         }
     }
 
+    /// The chain of a call, and the link at this place.
+    fn asked(&self, call: &Call, place: usize) -> Option<(&Chain, &Link)> {
+        let chain = self.table.chain(call.notification.data.nr)?;
+        Some((chain, chain.links.get(place)?))
+    }
+
     /// Asks `links`, until one decides.
-    fn ask(&self, links: &[Link], cx: &HandlerCtx<'_>) -> Decision {
+    fn ask<'a>(&self, links: &'a [Link], cx: &HandlerCtx<'_>) -> Decision<'a> {
         let asked = links.iter().filter(|link| matches(&link.when, cx));
         let mut decisions = asked.map(|link| self.ask_one(link, cx));
         decisions.find(|one| !matches!(one, Decision::Nobody)).unwrap_or(Decision::Nobody)
     }
 
-    fn ask_one(&self, link: &Link, cx: &HandlerCtx<'_>) -> Decision {
+    fn ask_one<'a>(&self, link: &'a Link, cx: &HandlerCtx<'_>) -> Decision<'a> {
         let message = match catch_unwind(AssertUnwindSafe(|| link.handler.handle(cx))) {
             Ok(NotifAction::Continue) => return Decision::Nobody,
             Ok(NotifAction::Errno(errno)) if !(1..=4095).contains(&errno) => {
                 format!("answered with {errno}, which is no error number")
             }
             Ok(NotifAction::Fail(reason)) => reason,
-            Ok(action) => return Decision::By(action, Arc::clone(&link.name)),
+            Ok(action) => return Decision::By(action, &link.name),
             Err(payload) => panicked(payload),
         };
         let failure = failure(cx.call(), &link.name, message);
         match link.on_error {
-            OnError::Kill => Decision::Fatal(failure),
+            OnError::Kill => Decision::Fatal(failure, &link.name),
             OnError::Deny(errno) => {
                 self.journal.note(failure);
-                Decision::By(NotifAction::Errno(errno), Arc::clone(&link.name))
+                Decision::By(NotifAction::Errno(errno), &link.name)
             }
         }
     }
 
     /// Answers `call`, unless somebody has, and tells the observers.
-    fn finish(&self, call: &Call, chain: &Chain, decision: Decision) {
+    fn finish(&self, call: &Call, chain: &Chain, decision: Decision<'_>) {
         if let Some(answered) = self.answer(call, decision) {
             self.tell(call, chain, &answered);
         }
     }
 
     /// Answers `call`, unless somebody has.
-    fn answer(&self, call: &Call, decision: Decision) -> Option<Answered> {
+    fn answer<'a>(&self, call: &Call, decision: Decision<'a>) -> Option<Answered<'a>> {
         let cx = HandlerCtx::new(self, call);
         let (ready, by, failure) = match decision {
-            Decision::Nobody => (Ready::PASS, None, None),
-            Decision::By(action, by) => (Ready::new(&cx, action), Some(by), None),
-            Decision::Fatal(failure) => {
-                (Ready::Kill, Some(Arc::from(failure.handler.as_str())), Some(failure))
-            }
+            Decision::Nobody => (Ready::PASS, POLICY, None),
+            Decision::By(action, by) => (Ready::new(&cx, action), by, None),
+            Decision::Fatal(failure, by) => (Ready::Kill, by, Some(failure)),
         };
         // A handler can answer after nobody holds the tree any more.
         let ready = if self.calls.is_abandoned() { Ready::refusal(libc::EPERM) } else { ready };
@@ -293,17 +292,15 @@ impl Dispatcher {
             (Ready::Kill, None) => self.journal.note_kill(),
             _ => {}
         }
-        if let Some(by) = &by
-            && self.calls.shares_memory()
-        {
+        if by != POLICY && self.calls.shares_memory() {
             self.journal.note_start(by);
         }
         Some(Answered { outcome: ready.carry_out(&*self.calls, call), by })
     }
 
     /// Tells the observers what became of `call`.
-    fn tell(&self, call: &Call, chain: &Chain, answered: &Answered) {
-        let verdict = Verdict::new(answered.outcome, answered.by.as_deref().unwrap_or(POLICY));
+    fn tell(&self, call: &Call, chain: &Chain, answered: &Answered<'_>) {
+        let verdict = Verdict::new(answered.outcome, answered.by);
         let cx = HandlerCtx::new(self, call);
         self.show(chain, &cx, |registered, cx| registered.observer.verdict(cx, &verdict));
     }

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 
-use super::dispatcher::{Answered, Call, Dispatcher};
+use super::dispatcher::{Call, Dispatcher};
 use crate::error::Result;
+use crate::handler::Outcome;
 use crate::threads::{locked, start_deaf, start_deaf_with_stack};
 
 /// The most calls that wait for a thread.
@@ -53,15 +54,15 @@ impl Job {
     /// Refuses it, if it was not answered.
     fn refuse(self) -> Option<Refused> {
         let message = "missed its deadline";
-        let answered = self.dispatcher.refuse_unanswered(&self.call, self.place, message)?;
-        Some(Refused { job: self, answered })
+        let outcome = self.dispatcher.refuse(&self.call, self.place, message)?;
+        Some(Refused { job: self, outcome })
     }
 }
 
 /// A job whose time was over.
 struct Refused {
     job: Job,
-    answered: Answered,
+    outcome: Outcome,
 }
 
 /// Threads are started as they are needed, and end with the run.
@@ -182,8 +183,8 @@ fn work(queue: &Receiver<Job>, notes: &Notes, busy: &AtomicBool) {
 /// Tells observers of what the clock has refused, which runs none of their code itself: they may take
 /// their time.
 fn tell(refused: &Receiver<Refused>) {
-    for Refused { job, answered } in refused {
-        job.dispatcher.tell_late(&job.call, &answered);
+    for Refused { job, outcome } in refused {
+        job.dispatcher.tell_refused(&job.call, job.place, outcome);
     }
 }
 

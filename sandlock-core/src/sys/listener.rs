@@ -10,9 +10,6 @@ use syscalls::{Sysno, raw_syscall};
 
 use super::raw::{Errno, check};
 
-/// Room for the kernel's structures, in words.
-const WORDS: usize = 16;
-
 /// Where the calls of tasks behind a filter arrive and are answered.
 #[derive(Debug)]
 pub(crate) struct Listener {
@@ -86,10 +83,10 @@ impl Listener {
                 Polled::End => return Ok(Received::End),
             }
         }
-        let mut buffer = [0u64; WORDS];
-        match self.ioctl(libc::SECCOMP_IOCTL_NOTIF_RECV, buffer.as_mut_ptr()) {
-            // SAFETY: the buffer is larger and at least as aligned, and every bit pattern is valid.
-            Ok(_) => Ok(Received::Call(unsafe { buffer.as_ptr().cast::<seccomp_notif>().read() })),
+        // SAFETY: all zeros is a valid notification, and what the kernel demands.
+        let mut notification: seccomp_notif = unsafe { std::mem::zeroed() };
+        match self.ioctl(libc::SECCOMP_IOCTL_NOTIF_RECV, &raw mut notification) {
+            Ok(_) => Ok(Received::Call(notification)),
             Err(libc::EINTR) => Ok(Received::Nothing),
             Err(libc::ENOENT) => match self.poll(PollTimeout::ZERO)? {
                 Polled::End => Ok(Received::End),
@@ -122,11 +119,8 @@ impl Listener {
             Answer::Value(value) => (value, 0, 0),
             Answer::Errno(errno) => (0, -errno, 0),
         };
-        let mut buffer = [0u64; WORDS];
-        let response = seccomp_notif_resp { id, val, error, flags };
-        // SAFETY: the buffer is larger and at least as aligned.
-        unsafe { buffer.as_mut_ptr().cast::<seccomp_notif_resp>().write(response) };
-        self.ioctl(libc::SECCOMP_IOCTL_NOTIF_SEND, buffer.as_mut_ptr()).map(drop)
+        let mut response = seccomp_notif_resp { id, val, error, flags };
+        self.ioctl(libc::SECCOMP_IOCTL_NOTIF_SEND, &raw mut response).map(drop)
     }
 
     /// SECCOMP_IOCTL_NOTIF_ID_VALID: whether the task of call `id` still waits for the answer.
@@ -162,25 +156,23 @@ impl Listener {
     }
 
     fn try_ioctl<T>(&self, command: libc::Ioctl, argument: *mut T) -> Result<usize, Errno> {
-        // SAFETY: every command here reads or writes a structure of at most `WORDS` words, or one
-        // that carries its size in the command.
+        // SAFETY: every command here reads or writes the structure whose size it carries, which is
+        // the argument's.
         check(unsafe { raw_syscall!(Sysno::ioctl, self.fd.as_raw_fd(), command, argument) })
     }
 }
 
-/// seccomp(2) SECCOMP_GET_NOTIF_SIZES: what the kernel reads and writes must fit. EOVERFLOW: it does
-/// not, so this kernel speaks another language.
+/// seccomp(2) SECCOMP_GET_NOTIF_SIZES: whether the kernel's structures are ours. EOVERFLOW: they are
+/// not, so this kernel knows other commands.
 fn check_sizes() -> Result<(), Errno> {
     let mut sizes =
         seccomp_notif_sizes { seccomp_notif: 0, seccomp_notif_resp: 0, seccomp_data: 0 };
     let operation = libc::SECCOMP_GET_NOTIF_SIZES;
     // SAFETY: the kernel writes one structure of this size.
     check(unsafe { raw_syscall!(Sysno::seccomp, operation, 0, &raw mut sizes) })?;
-    let fits =
-        |kernels: u16, ours| (ours..=WORDS * size_of::<u64>()).contains(&usize::from(kernels));
-    let all_fit = fits(sizes.seccomp_notif, size_of::<seccomp_notif>())
-        && fits(sizes.seccomp_notif_resp, size_of::<seccomp_notif_resp>());
-    if all_fit { Ok(()) } else { Err(libc::EOVERFLOW) }
+    let is_ours = usize::from(sizes.seccomp_notif) == size_of::<seccomp_notif>()
+        && usize::from(sizes.seccomp_notif_resp) == size_of::<seccomp_notif_resp>();
+    if is_ours { Ok(()) } else { Err(libc::EOVERFLOW) }
 }
 
 /// SECCOMP_IOCTL_NOTIF_SET_FLAGS, which takes the flags by value.
