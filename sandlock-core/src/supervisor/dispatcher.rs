@@ -206,14 +206,22 @@ impl Dispatcher {
     /// The rest of the way of a call that was handed to the pool, on a thread of it; calls `asked`
     /// before it is answered.
     pub(super) fn resume(&self, call: &Call, place: usize, asked: impl FnOnce()) {
-        let Some(chain) = self.table.chain(call.notification.data.nr) else { return };
-        // Nobody is asked about a task that has ended while its call waited for a thread.
-        let decision = match self.is_waiting(call) {
-            true => self.ask(&chain.links[place..], &HandlerCtx::new(self, call)),
-            false => Decision::Nobody,
-        };
+        let Some((chain, _)) = self.asked(call, place) else { return };
+        if !self.is_waiting(call) {
+            return self.give_up(call, place);
+        }
+        let decision = self.ask(&chain.links[place..], &HandlerCtx::new(self, call));
         asked();
         self.finish(call, chain, decision);
+    }
+
+    /// Asks nobody about a call whose task has ended while it waited for a thread. Should that be wrong,
+    /// it is refused.
+    pub(super) fn give_up(&self, call: &Call, place: usize) {
+        if let Some((chain, link)) = self.asked(call, place) {
+            let refusal = Decision::By(NotifAction::Errno(libc::EPERM), &link.name);
+            self.finish(call, chain, refusal);
+        }
     }
 
     /// Refuses a call that the link at `place` has not answered, if nobody has; what came of it. The

@@ -51,6 +51,11 @@ impl Job {
         }
     }
 
+    /// Asks nobody: the tree has ended.
+    fn give_up(&self) {
+        self.dispatcher.give_up(&self.call, self.place);
+    }
+
     /// Refuses it, if it was not answered.
     fn refuse(self) -> Option<Refused> {
         let message = "missed its deadline";
@@ -128,7 +133,8 @@ impl Pool {
         let Open { work, queue, clock, clockwork, teller, workers, notes } = open;
         notes.closing.store(true, Ordering::SeqCst);
         drop((work, clock));
-        // What is in it, nobody waits for.
+        // What is in it, nobody waits for any more.
+        queue.try_iter().for_each(|job| job.give_up());
         drop(queue);
         clockwork.join().ok();
         teller.join().ok();
@@ -170,7 +176,10 @@ fn work(queue: &Receiver<Job>, notes: &Notes, busy: &AtomicBool) {
     while let Ok(job) = queue.recv() {
         busy.store(true, Ordering::SeqCst);
         // In this order: who closes the pool sees that it is busy, or is seen here.
-        if !notes.closing.load(Ordering::SeqCst) {
+        if notes.closing.load(Ordering::SeqCst) {
+            busy.store(false, Ordering::SeqCst);
+            job.give_up();
+        } else {
             // Who closes the pool after an answer waits until the observers know of it.
             job.carry_out(|| busy.store(false, Ordering::SeqCst));
         }
