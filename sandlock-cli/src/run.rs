@@ -86,8 +86,10 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     let status = matches.get_one::<RawFd>(STATUS_FD).map(|&number| StatusFd::new(number));
     let (status, policy) = Failure::join(status.transpose(), flags::policy(matches))?;
     let command = matches.get_many::<OsString>(COMMAND).into_iter().flatten();
-    let signals = Signals::block()?;
-    let child = Arc::new(Sandbox::new(policy)?.spawn(Launch::new(command).interactive())?);
+    let mut signals = Signals::block()?;
+    let sandbox = Sandbox::new(policy)?;
+    signals.take_early();
+    let child = Arc::new(sandbox.spawn(Launch::new(command).interactive())?);
     let aftermath = signals.pass_on(Arc::clone(&child))?;
     let output = child.wait()?;
     if let Some(status) = status {

@@ -22,6 +22,8 @@ pub(crate) struct Signals {
     fd: SignalFd,
     /// Whether the program is in our process group, and gets itself what a terminal sends to that.
     shares_group: bool,
+    /// What came before there could be a program, and reached nobody else.
+    early: Vec<siginfo>,
 }
 
 /// What is to be known when the program has ended.
@@ -40,16 +42,24 @@ impl Signals {
         set.thread_block().map_err(failed)?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         let fd = SignalFd::with_flags(&set, flags).map_err(failed)?;
-        Ok(Signals { fd, shares_group: !has_nothing_but_the_foreground() })
+        let shares_group = !has_nothing_but_the_foreground();
+        Ok(Signals { fd, shares_group, early: Vec::new() })
+    }
+
+    /// Takes what has come, right before the program is started: from then on it gets itself what a
+    /// terminal sends to its group.
+    pub(crate) fn take_early(&mut self) {
+        while let Ok(Some(info)) = self.fd.read_signal() {
+            self.early.push(info);
+        }
     }
 
     /// Passes each signal on to `child`, until this process ends.
     pub(crate) fn pass_on(self, child: Arc<Child>) -> Result<Aftermath, Failure> {
         let passed_on = Arc::new(AtomicBool::new(false));
         let aftermath = Aftermath { passed_on: Arc::clone(&passed_on) };
-        // What came before there was a program reached nobody else.
-        while let Ok(Some(info)) = self.fd.read_signal() {
-            pass(&info, &child, &passed_on);
+        for info in &self.early {
+            pass(info, &child, &passed_on);
         }
         let work = move || {
             while wait_for(&self.fd) {
