@@ -191,8 +191,8 @@ fn a_pipeline_keeps_the_terminal_for_all_of_it() {
     terminal.expect("ready> ");
     // What the terminal sends reaches all of it, and the program once.
     // Not with bash, which can run a trap twice for one signal that its child gets, too.
-    let count = "import signal, sys, time\\n\
-                 say = lambda word: print(word, file=sys.stderr, flush=True)\\n\
+    let count = "import os, signal, time\\n\
+                 say = lambda word: os.write(2, word.encode() + bytes([10]))\\n\
                  signal.signal(signal.SIGINT, lambda *_: say('ca' 'ught'))\\n\
                  say('be' 'gun')\\n\
                  time.sleep(0.9)";
