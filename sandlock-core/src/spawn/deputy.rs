@@ -203,6 +203,8 @@ impl Deputy {
             self.end();
             return Err(Refusal::Gone);
         }
+        // What it has opened is ours from here on.
+        desk.turn.store(IDLE, Ordering::Release);
         match desk.outcome.load(Ordering::Acquire) {
             // SAFETY: the deputy has opened it in the table that we share, for us alone.
             fd @ 0.. => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
@@ -228,7 +230,13 @@ impl Deputy {
         if self.ended {
             return;
         }
-        self.orders.desk.pass(END);
+        let desk = &*self.orders.desk;
+        let turn = desk.turn.swap(END, Ordering::AcqRel);
+        raw::wake(&desk.turn);
+        if let (DONE, fd @ 0..) = (turn, desk.outcome.load(Ordering::Acquire)) {
+            // Nobody waited for it any more.
+            raw::close(fd);
+        }
         // Where it cannot be ended it is waited for.
         pidfd::send(&self.process, "deputy", libc::SIGKILL).ok();
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::__WALL;
@@ -279,7 +287,13 @@ extern "C" fn run(orders: *mut c_void) -> ! {
             ORDERED => {
                 let outcome = open(desk).unwrap_or_else(Refusal::number);
                 desk.outcome.store(outcome, Ordering::Release);
-                desk.pass(DONE);
+                let (before, after) = (Ordering::AcqRel, Ordering::Acquire);
+                match desk.turn.compare_exchange(ORDERED, DONE, before, after) {
+                    Ok(_) => raw::wake(&desk.turn),
+                    // It is to end, and nobody takes what it has opened.
+                    Err(_) if outcome >= 0 => raw::close(outcome),
+                    Err(_) => {}
+                }
             }
             END => raw::exit(0),
             turn => raw::wait_while(&desk.turn, turn, Duration::from_secs(3600)),

@@ -77,8 +77,8 @@ enum Decision<'a> {
     By(NotifAction, &'a str),
     /// Nobody objects.
     Nobody,
-    /// This one failed, and the tree is to end.
-    Fatal(HandlerError, &'a str),
+    /// This one failed.
+    Failed(HandlerError, &'a Link),
 }
 
 /// What became of a call, and who decided.
@@ -264,14 +264,7 @@ impl Dispatcher {
             Ok(action) => return Decision::By(action, &link.name),
             Err(payload) => panicked(payload),
         };
-        let failure = failure(cx.call(), &link.name, message);
-        match link.on_error {
-            OnError::Kill => Decision::Fatal(failure, &link.name),
-            OnError::Deny(errno) => {
-                self.journal.note(failure);
-                Decision::By(NotifAction::Errno(errno), &link.name)
-            }
-        }
+        Decision::Failed(failure(cx.call(), &link.name, message), link)
     }
 
     /// Answers `call`, unless somebody has, and tells the observers.
@@ -287,7 +280,13 @@ impl Dispatcher {
         let (ready, by, failure) = match decision {
             Decision::Nobody => (Ready::PASS, POLICY, None),
             Decision::By(action, by) => (Ready::new(&cx, action), by, None),
-            Decision::Fatal(failure, by) => (Ready::Kill, by, Some(failure)),
+            Decision::Failed(failure, link) => {
+                let ready = match link.on_error {
+                    OnError::Kill => Ready::Kill,
+                    OnError::Deny(errno) => Ready::refusal(errno),
+                };
+                (ready, &*link.name, Some(failure))
+            }
         };
         // A handler can answer after nobody holds the tree any more.
         let ready = if self.calls.is_abandoned() { Ready::refusal(libc::EPERM) } else { ready };
@@ -296,7 +295,8 @@ impl Dispatcher {
         }
         // Before the task can go on, or the tree can have ended.
         match (&ready, failure) {
-            (_, Some(failure)) => self.journal.end_with(failure),
+            (Ready::Kill, Some(failure)) => self.journal.end_with(failure),
+            (_, Some(failure)) => self.journal.note(failure),
             (Ready::Kill, None) => self.journal.note_kill(),
             _ => {}
         }

@@ -595,6 +595,38 @@ fn a_missed_deadline_is_a_refusal_and_what_comes_later_is_ignored() {
     assert_eq!((findings.fatal, told.kills), (None, 0));
 }
 
+/// Whatever its failure means otherwise.
+#[test]
+fn a_failure_after_the_deadline_is_ignored_too() {
+    for on_error in [OnError::Kill, OnError::Deny(9)] {
+        let mut scene = Scene::default();
+        let (release, released) = crossbeam_channel::bounded::<()>(0);
+        let link = scene.after("late", move |_| {
+            let _closed = released.recv();
+            NotifAction::Fail("too late".to_owned())
+        });
+        pooled(link, Duration::from_millis(20));
+        link.on_error = on_error;
+        let fake = Arc::clone(&scene.fake);
+        fake.script.lock().unwrap().extend([uname(1), Next::EndAfter(1)]);
+        let calls = Box::new(Arc::clone(&fake));
+        let dispatcher = Dispatcher::new(calls, Arc::new(scene.table), Deputy::new(None));
+        dispatcher.serve().unwrap();
+        drop(release);
+        // The job holds on to it until all is said.
+        dispatcher.close();
+        let begun = std::time::Instant::now();
+        while Arc::strong_count(&dispatcher) > 1 {
+            assert!(begun.elapsed() < PATIENCE, "the job does not end");
+            std::thread::yield_now();
+        }
+        let findings = dispatcher.journal().take();
+        assert_eq!((findings.fatal, fake.told.lock().unwrap().kills), (None, 0));
+        let messages: Vec<_> = findings.errors.iter().map(|error| &error.message).collect();
+        assert_eq!(messages, ["missed its deadline"]);
+    }
+}
+
 #[test]
 fn waiting_handlers_do_not_hold_up_others() {
     let mut scene = Scene::default();
