@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 
-use super::tree::has_event;
+use super::tree::{has_event, has_event_within};
 use crate::confine::Prepared;
 use crate::error::{Error, Result};
 use crate::plan::ChildStep;
@@ -129,6 +129,8 @@ pub(crate) struct Deputy {
 
 /// How long to wait before looking whether it is there.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// How long it may take to end by itself, in milliseconds.
+const GRACE: u16 = 1000;
 
 impl Deputy {
     /// Starts a deputy for programs that `prepared` confines. It ends with the calling thread.
@@ -174,13 +176,6 @@ impl Deputy {
     /// Its process id.
     pub(crate) fn pid(&self) -> i32 {
         self.pid
-    }
-
-    /// A descriptor of the process, to end it while it is asked.
-    pub(crate) fn process(&self) -> Result<OwnedFd> {
-        self.process.try_clone().map_err(|error| {
-            Error::io("fcntl(deputy, F_DUPFD_CLOEXEC)", crate::text::errno_of(&error))
-        })
     }
 
     /// Has it open something, as long as that `is_wanted`: a file system can keep it waiting. After
@@ -237,8 +232,11 @@ impl Deputy {
             // Nobody waited for it any more.
             raw::close(fd);
         }
-        // Where it cannot be ended it is waited for.
-        pidfd::send(&self.process, "deputy", libc::SIGKILL).ok();
+        // It closes what it has opened, unless a file system keeps it. Where it cannot be ended it is
+        // waited for.
+        if !has_event_within(self.process.as_fd(), GRACE).unwrap_or(false) {
+            pidfd::send(&self.process, "deputy", libc::SIGKILL).ok();
+        }
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::__WALL;
         let whom = || Id::PIDFd(self.process.as_fd());
         while waitid(whom(), flags) == Err(nix::errno::Errno::EINTR) {}

@@ -267,8 +267,13 @@ impl Hold {
 
 /// Whether a descriptor has an event: of a pidfd, that its process has ended.
 pub(super) fn has_event(fd: BorrowedFd) -> Result<bool> {
+    has_event_within(fd, 0)
+}
+
+/// The same within so many milliseconds, or less where a signal comes.
+pub(super) fn has_event_within(fd: BorrowedFd, patience: u16) -> Result<bool> {
     let mut fds = [PollFd::new(fd, PollFlags::POLLIN)];
-    match poll(&mut fds, PollTimeout::ZERO) {
+    match poll(&mut fds, PollTimeout::from(patience)) {
         Ok(_) | Err(Errno::EINTR) => Ok(fds[0].any().unwrap_or(false)),
         Err(errno) => Err(Error::io("poll(pidfd)", errno as i32)),
     }

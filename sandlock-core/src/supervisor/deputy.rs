@@ -9,13 +9,13 @@ use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::confine::Prepared;
 use crate::error::Error;
 use crate::handler::{HandlerCtx, TaskError};
 use crate::spawn::{self, Refusal};
-use crate::sys::pidfd;
 use crate::text::errno_of;
 use crate::threads::locked;
 
@@ -33,15 +33,8 @@ pub(crate) struct Opening {
 pub(crate) struct Deputy {
     prepared: Option<Arc<Prepared>>,
     office: Mutex<Option<Office>>,
-    /// The process of the office, to end it while somebody waits in there.
-    process: Mutex<Process>,
-}
-
-enum Process {
-    None,
-    Running(OwnedFd),
-    /// None is started any more.
-    Closed,
+    /// Whether none is started any more.
+    closed: AtomicBool,
 }
 
 /// A deputy that has begun.
@@ -54,7 +47,7 @@ struct Office {
 impl Deputy {
     /// For tasks that are confined by `prepared`; without it nothing can be opened.
     pub(crate) fn new(prepared: Option<Arc<Prepared>>) -> Deputy {
-        Deputy { prepared, office: Mutex::new(None), process: Mutex::new(Process::None) }
+        Deputy { prepared, office: Mutex::new(None), closed: AtomicBool::new(false) }
     }
 
     /// Opens `opening` with the rights of the task of `cx`.
@@ -99,18 +92,18 @@ impl Deputy {
         }
     }
 
-    /// Ends it, also while somebody waits for it.
+    /// Ends it. Whoever waits in the office notices that the tree has ended, and leaves it.
     pub(crate) fn close(&self) {
-        let process = std::mem::replace(&mut *locked(&self.process), Process::Closed);
-        if let Process::Running(process) = process {
-            pidfd::send(&process, "deputy", libc::SIGKILL).ok();
-        }
+        self.closed.store(true, Ordering::Release);
         drop(locked(&self.office).take());
     }
 
     fn start(&self, cx: &HandlerCtx<'_>) -> Result<Office, TaskError> {
         let none = TaskError::Unsupported("nothing is known of the program's confinement");
         let prepared = self.prepared.as_ref().ok_or(none)?;
+        if self.closed.load(Ordering::Acquire) {
+            return Err(TaskError::Gone);
+        }
         check_view(prepared)?;
         let failed = |error: Error| TaskError::Failed {
             call: "clone(deputy)".to_owned(),
@@ -121,14 +114,7 @@ impl Deputy {
         if view(cx, deputy.pid())? != view(cx, cx.task())? {
             return Err(TaskError::Unsupported("the task has another root, or other mounts"));
         }
-        let mut process = locked(&self.process);
-        match &*process {
-            Process::Closed => Err(TaskError::Gone),
-            _ => {
-                *process = Process::Running(deputy.process().map_err(failed)?);
-                Ok(Office { deputy, credentials })
-            }
-        }
+        Ok(Office { deputy, credentials })
     }
 }
 
