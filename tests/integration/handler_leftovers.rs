@@ -84,8 +84,9 @@ fn three_hundred_runs_with_handlers_leave_the_host_as_it_was() {
             shown(panic);
         }
     }));
-    let sandbox = handled();
+    // Before anybody has started a thread: one that has ended is listed for a moment.
     let begun = Census::take();
+    let sandbox = handled();
     // What the sandbox itself keeps is there after the first ones.
     (0..10).for_each(|number| one(&sandbox, number));
     let before = begun.with_descriptors_of(&Census::take());
@@ -105,12 +106,33 @@ fn three_hundred_runs_with_handlers_leave_the_host_as_it_was() {
     before.expect_again();
 }
 
+/// Whatever was being opened for it then.
+#[test]
+fn programs_that_are_ended_while_files_are_opened_for_them_leave_no_descriptor() {
+    if !alone(here!()) {
+        return;
+    }
+    let begun = Census::take();
+    let opening = |cx: &HandlerCtx<'_>| -> Result<NotifAction, TaskError> {
+        cx.open_for_child(&cx.open_request()?)
+    };
+    let sandbox = sandbox().add_handler("openat", opening).unwrap();
+    drop(sandbox.spawn([GUEST, "hang"]).unwrap());
+    let before = begun.with_descriptors_of(&Census::take());
+    for _ in 0..300 {
+        // Its libraries are being opened, for some more of them than for others.
+        drop(sandbox.spawn([GUEST, "hang"]).unwrap());
+    }
+    before.expect_again();
+}
+
 /// When the run has returned, a late handler still holds its thread.
 #[test]
 fn a_late_handler_leaves_nothing_behind_when_it_has_ended() {
     if !alone(here!()) {
         return;
     }
+    let at_first = Census::take();
     let gate = crate::asked::Gate::default();
     let begun = Notes::new();
     let (passing, beginning) = (gate.clone(), begun.clone());
@@ -122,7 +144,7 @@ fn a_late_handler_leaves_nothing_behind_when_it_has_ended() {
     let pooled = HandlerOptions::new().pooled(Duration::from_millis(20));
     let sandbox = sandbox().add_handler_with("getppid", late, pooled).unwrap();
     assert!(sandbox.run([GUEST, "exit", "0"]).unwrap().success());
-    let before = Census::take();
+    let before = at_first.with_descriptors_of(&Census::take());
     // A call that is late before a thread has taken it up is not asked about any more.
     while begun.count() < 3 {
         let launch = Launch::new([GUEST]).args(calls! { getppid() }.action("calls"));
