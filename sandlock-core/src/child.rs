@@ -299,7 +299,7 @@ fn serve(
     }
     let ended = supervisor.until_ended()?;
     let killed = shared.killed.load(Ordering::Acquire);
-    Ok(Output::new(ended, killed, begun.elapsed(), sandbox.enforcement()))
+    Output::new(ended, killed, begun.elapsed(), sandbox.enforcement())
 }
 
 /// Makes a panic an end like another one: what `work` had is dropped, and with it the tree ends.

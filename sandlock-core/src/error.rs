@@ -1,8 +1,10 @@
 //! One error type for the whole crate, with permanently numbered kinds.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::listed::listed;
+use crate::output::Output;
 use crate::step::Step;
 use crate::syscall::{Syscall, SyscallError};
 use crate::text::describe_errno;
@@ -37,6 +39,19 @@ listed! {
         Handler = 8,
         /// A handler cannot be registered for that call, or with these options.
         Registration = 9,
+        /// An argument cannot be used, whatever it is about: a null pointer, an unknown number or
+        /// size, text that is not UTF-8. Where a language's types rule that out, it does not come up.
+        Argument = 10,
+        /// A bug of this library.
+        Internal = 11,
+        /// The task that waited for an answer waits no more: [`TaskError::Gone`](crate::TaskError::Gone).
+        TaskGone = 12,
+        /// Memory of the task is not mapped: [`TaskError::Unmapped`](crate::TaskError::Unmapped).
+        TaskMemory = 13,
+        /// Something of the task is longer than the limit: [`TaskError::TooLong`](crate::TaskError::TooLong).
+        TooLong = 14,
+        /// Something else about the task could not be done.
+        Task = 15,
     }
 }
 
@@ -79,7 +94,49 @@ pub struct HandlerError {
     pub handler: String,
     /// What went wrong, as a panic's message.
     pub message: String,
+    pub(crate) cause: Option<Cause>,
 }
+
+impl HandlerError {
+    /// The error that the handler gave for its failure, if it gave one:
+    /// [`NotifAction::Fail`](crate::NotifAction::Fail), [`HandlerCtx::fail`](crate::HandlerCtx::fail).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sandlock::{HandlerCtx, NotifAction, Policy, Sandbox};
+    ///
+    /// let policy = Policy::builder().fs_read("/usr").fs_read_if_exists("/lib").fs_read_if_exists("/lib64").build()?;
+    /// let sandbox = Sandbox::new(policy)?.add_handler("uname", |_: &HandlerCtx<'_>| {
+    ///     NotifAction::Fail(Box::new(std::io::Error::from_raw_os_error(28)))
+    /// })?;
+    /// let error = sandbox.run(["uname"]).unwrap_err();
+    /// let cause = error.handler_error().and_then(|failure| failure.cause()).expect("a cause");
+    /// assert_eq!(cause.downcast_ref::<std::io::Error>().unwrap().raw_os_error(), Some(28));
+    /// # Ok::<(), sandlock::Error>(())
+    /// ```
+    pub fn cause(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
+        self.cause.as_ref().map(|cause| &*cause.0)
+    }
+}
+
+/// An error of somebody else: equal to itself alone.
+#[derive(Clone, Debug)]
+pub(crate) struct Cause(Arc<dyn std::error::Error + Send + Sync>);
+
+impl Cause {
+    pub(crate) fn new(error: Box<dyn std::error::Error + Send + Sync>) -> Cause {
+        Cause(error.into())
+    }
+}
+
+impl PartialEq for Cause {
+    fn eq(&self, other: &Cause) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Cause {}
 
 /// Why something could not be done.
 ///
@@ -96,10 +153,12 @@ struct Details {
     errno: Option<i32>,
     hint: Option<String>,
     handler: Option<HandlerError>,
+    output: Option<Output>,
 }
 
 impl Error {
-    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+    /// An error of this kind with nothing but a message, for those who build on this crate.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Error(Box::new(Details {
             kind,
             message: message.into(),
@@ -108,6 +167,7 @@ impl Error {
             errno: None,
             hint: None,
             handler: None,
+            output: None,
         }))
     }
 
@@ -139,6 +199,12 @@ impl Error {
         let mut error = Error::new(ErrorKind::Handler, failure.to_string());
         error.0.handler = Some(failure);
         error
+    }
+
+    /// What a run left that a handler's failure ended.
+    pub(crate) fn with_output(mut self, output: Output) -> Self {
+        self.0.output = Some(output);
+        self
     }
 
     pub(crate) fn with_handler(mut self, failure: HandlerError) -> Self {
@@ -198,6 +264,12 @@ impl Error {
         self.0.handler.as_ref()
     }
 
+    /// What the program left, where it was running when a handler's failure ended it
+    /// ([`ErrorKind::Handler`]).
+    pub fn output(&self) -> Option<&Output> {
+        self.0.output.as_ref()
+    }
+
     /// A way out, where one is known.
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
@@ -242,7 +314,7 @@ mod tests {
     #[test]
     fn numbers_of_the_kinds_are_permanent() {
         let numbers: Vec<i32> = ErrorKind::ALL.iter().map(|kind| kind.code()).collect();
-        assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(numbers, Vec::from_iter(1..=15));
     }
 
     #[test]

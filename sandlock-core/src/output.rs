@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::error::HandlerError;
+use crate::error::{Error, HandlerError, Result};
 use crate::plan::Enforcement;
 use crate::run::{Collector, Ended};
 use crate::spawn::{End, RawUsage};
@@ -87,14 +87,20 @@ struct Parts {
 }
 
 impl Output {
+    /// What is left of a run.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Handler`](crate::ErrorKind::Handler), with the output, if a handler's failure ended
+    /// it.
     pub(crate) fn new(
         ended: Ended,
         killed: bool,
         wall: Duration,
         enforcement: Enforcement,
-    ) -> Output {
+    ) -> Result<Output> {
         let Ended { end: End { status, timed_out, usage }, streams, findings } = ended;
-        let killed = killed || findings.killed;
+        let killed = killed || findings.killed || findings.fatal.is_some();
         // A program that had ended by itself just then was neither late nor killed.
         let by_kill = libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGKILL;
         let reason = match libc::WIFEXITED(status) {
@@ -105,7 +111,7 @@ impl Output {
         };
         let collected =
             streams.collectors.map(|one| one.map(Collector::into_collected).unwrap_or_default());
-        Output(Arc::new(Parts {
+        let output = Output(Arc::new(Parts {
             status,
             reason,
             collected,
@@ -113,7 +119,11 @@ impl Output {
             enforcement,
             handler_errors: findings.errors,
             handler_errors_dropped: findings.dropped,
-        }))
+        }));
+        match findings.fatal {
+            Some(failure) => Err(Error::handler(failure).with_output(output)),
+            None => Ok(output),
+        }
     }
 
     /// Whether the program exited with 0, in time.

@@ -18,7 +18,7 @@ use crate::syscall::Syscall;
 /// Everybody who is registered on a sandbox, in the order of registration.
 #[derive(Clone, Default)]
 pub(crate) struct Handlers {
-    registrations: Vec<Registration>,
+    registrations: Arc<[Registration]>,
     supervision: Option<Arc<Supervision>>,
 }
 
@@ -77,7 +77,7 @@ impl Handlers {
     ) -> Result<Handlers> {
         match plan.traps.is_empty() {
             true => Ok(Handlers::default()),
-            false => Handlers::of(plan, Vec::new(), notifications()),
+            false => Handlers::of(plan, Arc::default(), notifications()),
         }
     }
 
@@ -89,8 +89,7 @@ impl Handlers {
         notifications: Notifications,
     ) -> Result<Handlers> {
         check(plan, &registration)?;
-        let mut registrations = self.registrations.clone();
-        registrations.push(registration);
+        let registrations = self.registrations.iter().cloned().chain([registration]).collect();
         Handlers::of(plan, registrations, notifications)
     }
 
@@ -108,7 +107,7 @@ impl Handlers {
 
     fn of(
         plan: &Plan,
-        registrations: Vec<Registration>,
+        registrations: Arc<[Registration]>,
         notifications: Notifications,
     ) -> Result<Handlers> {
         if !notifications.user_notification {
@@ -121,7 +120,7 @@ impl Handlers {
         for trap in &plan.traps {
             add_built_in(&mut table, &mut trapping, trap)?;
         }
-        for registration in &registrations {
+        for registration in registrations.iter() {
             add(&mut table, &mut trapping, registration)?;
         }
         let filter = trapping

@@ -171,7 +171,7 @@ impl Sandbox {
             // The calling thread owns the keeper: nobody else has to wait for the tree, and the
             // keeper ends it when this thread ends.
             let ended = self.begin(&launch, command, None)?.until_ended()?;
-            Ok(Output::new(ended, false, begun.elapsed(), self.enforcement()))
+            Output::new(ended, false, begun.elapsed(), self.enforcement())
         })
     }
 

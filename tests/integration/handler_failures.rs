@@ -308,7 +308,7 @@ fn more_calls_than_the_pool_has_threads_are_all_answered() {
 /// Without a panic: with a reason in words, or with what the context does not say.
 #[test]
 fn a_handler_can_say_that_it_has_failed() {
-    let fail = |_: &HandlerCtx<'_>| NotifAction::Fail("no answer today".to_owned());
+    let fail = |_: &HandlerCtx<'_>| NotifAction::Fail("no answer today".into());
     let other = |cx: &HandlerCtx<'_>| -> Result<NotifAction, TaskError> {
         match cx.syscall().name() {
             "uname" => Err(TaskError::other("no answer today")),

@@ -106,7 +106,7 @@ fn a_handler_of_execve_can_refuse_the_programs_own_start() {
         assert!(error.hint().unwrap().contains("handler"), "{error}");
     }
     let options = HandlerOptions::new().name("judge").on_error(OnError::Deny(libc::ENOENT));
-    let failing = |_: &HandlerCtx<'_>| NotifAction::Fail("asleep".to_owned());
+    let failing = |_: &HandlerCtx<'_>| NotifAction::Fail("asleep".into());
     let failing = sandbox().add_handler_with("execve", failing, options).unwrap();
     let error = failing.run([GUEST, "exit", "3"]).unwrap_err();
     assert_eq!(error.handler_error().unwrap().handler, "judge");

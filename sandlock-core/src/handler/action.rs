@@ -27,8 +27,9 @@ pub enum NotifAction {
     /// (memfd_create(2), sealed), and the call returns its number. It is close-on-exec if the call
     /// asked for that, or is not one that opens by path.
     InjectBytes(Vec<u8>),
-    /// The handler has failed, for this reason: [`OnError`](super::OnError) says what that means.
-    Fail(String),
+    /// The handler has failed, for this reason, a text or an error: [`OnError`](super::OnError) says what
+    /// that means, and [`HandlerError::cause`](crate::HandlerError::cause) gives the error back.
+    Fail(Box<dyn std::error::Error + Send + Sync>),
     /// The whole tree is killed; the run ends with [`Reason::Killed`](crate::Reason::Killed).
     KillSandbox,
 }
@@ -39,7 +40,7 @@ pub enum NotifAction {
 impl From<TaskError> for NotifAction {
     fn from(error: TaskError) -> NotifAction {
         match error {
-            TaskError::Other(reason) => NotifAction::Fail(reason),
+            TaskError::Other(reason) => NotifAction::Fail(reason.into()),
             error => NotifAction::Errno(error.errno()),
         }
     }

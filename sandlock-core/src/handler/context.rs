@@ -1,8 +1,10 @@
 //! What a handler sees of a call, and of the task that makes it.
 
+use std::error::Error;
 use std::fmt;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use super::error::TaskError;
 use crate::host::is_our_proc;
@@ -23,6 +25,7 @@ use crate::text::errno_of;
 pub struct HandlerCtx<'a> {
     dispatcher: &'a Dispatcher,
     call: &'a Call,
+    failure: OnceLock<Box<dyn Error + Send + Sync>>,
 }
 
 /// The most bytes that are read or written at once.
@@ -35,7 +38,7 @@ const PAGE: u64 = 4096;
 
 impl<'a> HandlerCtx<'a> {
     pub(crate) fn new(dispatcher: &'a Dispatcher, call: &'a Call) -> HandlerCtx<'a> {
-        HandlerCtx { dispatcher, call }
+        HandlerCtx { dispatcher, call, failure: OnceLock::new() }
     }
 
     /// The kernel's number for this call: no other one of the same run has it.
@@ -69,6 +72,17 @@ impl<'a> HandlerCtx<'a> {
         Arch::NATIVE
     }
 
+    /// Says that the handler or observer that is being asked has failed, for this reason, a text or an
+    /// error; the first one counts. For observers, who answer nothing: whatever a handler answers after
+    /// that counts as [`NotifAction::Fail`](super::NotifAction::Fail).
+    pub fn fail(&self, reason: impl Into<Box<dyn Error + Send + Sync>>) {
+        self.failure.get_or_init(|| reason.into());
+    }
+
+    pub(crate) fn into_failure(self) -> Option<Box<dyn Error + Send + Sync>> {
+        self.failure.into_inner()
+    }
+
     /// Whether the task still waits for the answer.
     pub fn is_waiting(&self) -> bool {
         self.dispatcher.is_waiting(self.call)
@@ -85,9 +99,23 @@ impl<'a> HandlerCtx<'a> {
     /// argument is to be refused.
     pub fn read_child_mem(&self, address: u64, len: usize) -> Result<Vec<u8>, TaskError> {
         check_length([len])?;
-        let bytes = self.read_all(address, len)?;
-        self.check_waiting()?;
+        let mut bytes = vec![0; len];
+        self.read_child_mem_into(address, &mut bytes)?;
         Ok(bytes)
+    }
+
+    /// As [`read_child_mem`](HandlerCtx::read_child_mem), into a buffer of the caller's, which is filled
+    /// with zeros where that fails.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_child_mem`](HandlerCtx::read_child_mem).
+    pub fn read_child_mem_into(&self, address: u64, buffer: &mut [u8]) -> Result<(), TaskError> {
+        let read = check_length([buffer.len()])
+            .and_then(|()| self.read_whole(address, buffer))
+            .and_then(|()| self.check_waiting());
+        // What was read may be of somebody else, who has got the task's id.
+        read.inspect_err(|_| buffer.fill(0))
     }
 
     /// Several ranges of the task's memory, each an address and a length in bytes; all together at
@@ -259,10 +287,6 @@ impl<'a> HandlerCtx<'a> {
         })
     }
 
-    pub(crate) fn call(&self) -> &Call {
-        self.call
-    }
-
     pub(crate) fn dispatcher(&self) -> &Dispatcher {
         self.dispatcher
     }
@@ -278,12 +302,17 @@ impl<'a> HandlerCtx<'a> {
     /// All of `length` bytes, of whoever has the task's id.
     fn read_all(&self, address: u64, length: usize) -> Result<Vec<u8>, TaskError> {
         let mut bytes = vec![0; length];
-        match self.read(address, &mut bytes)? {
-            done if done < length => {
+        self.read_whole(address, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn read_whole(&self, address: u64, buffer: &mut [u8]) -> Result<(), TaskError> {
+        match self.read(address, buffer)? {
+            done if done < buffer.len() => {
                 self.check_waiting()?;
                 Err(TaskError::Unmapped { address, done })
             }
-            _ => Ok(bytes),
+            _ => Ok(()),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What can go wrong in a handler.
 
+use crate::error::{Error, ErrorKind};
 use crate::syscall::Syscall;
 use crate::text::describe_errno;
 
@@ -62,6 +63,17 @@ impl TaskError {
         TaskError::Other(reason.to_string())
     }
 
+    /// The number of what went wrong, for languages that have no such type.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            TaskError::Gone => ErrorKind::TaskGone,
+            TaskError::Unmapped { .. } => ErrorKind::TaskMemory,
+            TaskError::TooLong { .. } => ErrorKind::TooLong,
+            TaskError::NoArgument(_) => ErrorKind::Argument,
+            _ => ErrorKind::Task,
+        }
+    }
+
     /// The error number for the task: what the kernel would say, or EPERM.
     pub fn errno(&self) -> i32 {
         match self {
@@ -78,5 +90,12 @@ impl TaskError {
             libc::ESRCH | libc::ENOENT => TaskError::Gone,
             _ => TaskError::Failed { call: call.into(), errno },
         }
+    }
+}
+
+/// Of the kind that [`TaskError::kind`] says.
+impl From<TaskError> for Error {
+    fn from(error: TaskError) -> Error {
+        Error::new(error.kind(), error.to_string()).with_errno(error.errno())
     }
 }

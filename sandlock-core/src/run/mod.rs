@@ -84,11 +84,11 @@ impl Run {
             foreground.take_back(self.tree.program());
         }
         let end = self.tree.finish();
-        let findings = self.supervisor.map(Supervisor::finish).transpose()?.unwrap_or_default();
-        if let Some(failure) = findings.fatal {
-            return Err(Error::handler(failure));
-        }
-        let end = end.map_err(|error| findings.explain(error))?;
+        let mut findings = self.supervisor.map(Supervisor::finish).transpose()?.unwrap_or_default();
+        let end = end.map_err(|error| match findings.fatal.take() {
+            Some(failure) => Error::handler(failure),
+            None => findings.explain(error),
+        })?;
         if let Some(foreground) = self.foreground
             && libc::WIFSIGNALED(end.status)
         {

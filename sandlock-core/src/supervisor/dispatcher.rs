@@ -5,7 +5,6 @@
 //! 3. When this loop is left in whatever way, the whole tree ends.
 
 use std::os::fd::BorrowedFd;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,10 +13,11 @@ use libc::seccomp_notif;
 use super::answer::Ready;
 use super::chain::{Chain, Link, Registered, Table};
 use super::deputy::Deputy;
+use super::guard::{Failed, guarded};
 use super::journal::Journal;
 use super::pool::{Job, Pool};
 use crate::error::HandlerError;
-use crate::handler::{HandlerCtx, NotifAction, OnError, Outcome, Verdict, When};
+use crate::handler::{Handler, HandlerCtx, NotifAction, OnError, Outcome, Verdict, When};
 use crate::sys::listener::{Answer, Placing, Received};
 use crate::sys::raw::Errno;
 use crate::syscall::Syscall;
@@ -185,11 +185,10 @@ impl Dispatcher {
     }
 
     fn dispatch(self: &Arc<Self>, call: Call, chain: &Chain) {
-        let cx = HandlerCtx::new(self, &call);
-        self.show(chain, &cx, |registered, cx| registered.observer.call(cx));
-        let pooled = chain.first_pooled(&cx.args());
+        self.show(chain, &call, |registered, cx| registered.observer.call(cx));
+        let pooled = chain.first_pooled(&call.notification.data.args);
         let inline = pooled.map_or(&chain.links[..], |(place, _)| &chain.links[..place]);
-        match (self.ask(inline, &cx), pooled) {
+        match (self.ask(inline, &call), pooled) {
             (Decision::Nobody, Some((place, deadline))) => {
                 let job = Job::new(Arc::clone(self), call, place, deadline);
                 if let Err(job) = self.pool.hand_over(job) {
@@ -210,7 +209,7 @@ impl Dispatcher {
         if !self.is_waiting(call) {
             return self.give_up(call, place);
         }
-        let decision = self.ask(&chain.links[place..], &HandlerCtx::new(self, call));
+        let decision = self.ask(&chain.links[place..], call);
         asked();
         self.finish(call, chain, decision);
     }
@@ -230,7 +229,7 @@ impl Dispatcher {
         let (_, link) = self.asked(call, place)?;
         let refusal = Decision::By(NotifAction::Errno(libc::EPERM), &link.name);
         let answered = self.answer(call, refusal)?;
-        self.journal.note(failure(call, &link.name, message.to_owned()));
+        self.journal.note(Failed::new(message.to_owned()).at(call, &link.name));
         Some(answered.outcome)
     }
 
@@ -248,23 +247,23 @@ impl Dispatcher {
     }
 
     /// Asks `links`, until one decides.
-    fn ask<'a>(&self, links: &'a [Link], cx: &HandlerCtx<'_>) -> Decision<'a> {
-        let asked = links.iter().filter(|link| matches(&link.when, cx));
-        let mut decisions = asked.map(|link| self.ask_one(link, cx));
+    fn ask<'a>(&self, links: &'a [Link], call: &Call) -> Decision<'a> {
+        let asked = links.iter().filter(|link| matches(&link.when, call));
+        let mut decisions = asked.map(|link| self.ask_one(link, call));
         decisions.find(|one| !matches!(one, Decision::Nobody)).unwrap_or(Decision::Nobody)
     }
 
-    fn ask_one<'a>(&self, link: &'a Link, cx: &HandlerCtx<'_>) -> Decision<'a> {
-        let message = match catch_unwind(AssertUnwindSafe(|| link.handler.handle(cx))) {
+    fn ask_one<'a>(&self, link: &'a Link, call: &Call) -> Decision<'a> {
+        let failed = match guarded(HandlerCtx::new(self, call), |cx| answer_of(&*link.handler, cx))
+        {
             Ok(NotifAction::Continue) => return Decision::Nobody,
             Ok(NotifAction::Errno(errno)) if !(1..=4095).contains(&errno) => {
-                format!("answered with {errno}, which is no error number")
+                Failed::new(format!("answered with {errno}, which is no error number"))
             }
-            Ok(NotifAction::Fail(reason)) => reason,
             Ok(action) => return Decision::By(action, &link.name),
-            Err(payload) => panicked(payload),
+            Err(failed) => failed,
         };
-        Decision::Failed(failure(cx.call(), &link.name, message), link)
+        Decision::Failed(failed.at(call, &link.name), link)
     }
 
     /// Answers `call`, unless somebody has, and tells the observers.
@@ -309,49 +308,35 @@ impl Dispatcher {
     /// Tells the observers what became of `call`.
     fn tell(&self, call: &Call, chain: &Chain, answered: &Answered<'_>) {
         let verdict = Verdict::new(answered.outcome, answered.by);
-        let cx = HandlerCtx::new(self, call);
-        self.show(chain, &cx, |registered, cx| registered.observer.verdict(cx, &verdict));
+        self.show(chain, call, |registered, cx| registered.observer.verdict(cx, &verdict));
     }
 
     /// Has each observer look whose conditions hold.
-    fn show(
-        &self,
-        chain: &Chain,
-        cx: &HandlerCtx<'_>,
-        look: impl Fn(&Registered, &HandlerCtx<'_>),
-    ) {
-        for registered in chain.observers.iter().filter(|registered| matches(&registered.when, cx))
+    fn show(&self, chain: &Chain, call: &Call, look: impl Fn(&Registered, &HandlerCtx<'_>)) {
+        for registered in
+            chain.observers.iter().filter(|registered| matches(&registered.when, call))
         {
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| look(registered, cx))) {
-                self.journal.note(failure(cx.call(), &registered.name, panicked(payload)));
+            let looked = guarded(HandlerCtx::new(self, call), |cx| look(registered, cx));
+            if let Err(failed) = looked {
+                self.journal.note(failed.at(call, &registered.name));
             }
         }
     }
 }
 
-fn matches(when: &[When], cx: &HandlerCtx<'_>) -> bool {
-    when.iter().all(|when| when.matches(&cx.args()))
+fn matches(when: &[When], call: &Call) -> bool {
+    when.iter().all(|when| when.matches(&call.notification.data.args))
 }
 
-fn failure(call: &Call, name: &str, message: String) -> HandlerError {
-    HandlerError { syscall: call.syscall, handler: name.to_owned(), message }
-}
-
-/// Why somebody failed who panicked.
-fn panicked(payload: Box<dyn std::any::Any + Send>) -> String {
-    let message = format!("panicked: {}", message_of(&*payload));
-    // Its drop is the host's code, too, and can panic with something whose drop can, and so on.
-    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        std::mem::forget(another);
+/// What `handler` answers; a failure that it answers with is noted in `cx`.
+fn answer_of(handler: &dyn Handler, cx: &HandlerCtx<'_>) -> NotifAction {
+    match handler.handle(cx) {
+        NotifAction::Fail(reason) => {
+            cx.fail(reason);
+            NotifAction::Errno(libc::EPERM)
+        }
+        action => action,
     }
-    message
-}
-
-/// What a panic says.
-pub(super) fn message_of(payload: &(dyn std::any::Any + Send)) -> &str {
-    let text = payload.downcast_ref::<&str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("with something that is no text")
 }
 
 /// Ends the tree when it is dropped. The keeper does so by itself when the thread ends, too.

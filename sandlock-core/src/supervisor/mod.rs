@@ -4,6 +4,7 @@ mod answer;
 mod chain;
 mod deputy;
 mod dispatcher;
+mod guard;
 mod journal;
 mod pool;
 mod thread;

@@ -603,7 +603,7 @@ fn a_failure_after_the_deadline_is_ignored_too() {
         let (release, released) = crossbeam_channel::bounded::<()>(0);
         let link = scene.after("late", move |_| {
             let _closed = released.recv();
-            NotifAction::Fail("too late".to_owned())
+            NotifAction::Fail("too late".into())
         });
         pooled(link, Duration::from_millis(20));
         link.on_error = on_error;

@@ -9,7 +9,8 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Sender, bounded};
 
 use super::deputy::Deputy;
-use super::dispatcher::{Calls, Dispatcher, message_of};
+use super::dispatcher::{Calls, Dispatcher};
+use super::guard::message_of;
 use super::journal::Findings;
 use super::pool::STACK;
 use crate::error::{Error, ErrorKind, Result};

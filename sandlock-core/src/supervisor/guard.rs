@@ -1,0 +1,62 @@
+//! Somebody else's code is asked about a call: a panic, and what it says of its own failure, come back in
+//! one shape.
+
+use std::any::Any;
+use std::error::Error;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::dispatcher::Call;
+use crate::error::{Cause, HandlerError};
+use crate::handler::HandlerCtx;
+
+/// Why somebody has failed.
+pub(super) struct Failed {
+    message: String,
+    cause: Option<Cause>,
+}
+
+impl Failed {
+    pub(super) fn new(message: String) -> Failed {
+        Failed { message, cause: None }
+    }
+
+    fn because(error: Box<dyn Error + Send + Sync>) -> Failed {
+        Failed { message: error.to_string(), cause: Some(Cause::new(error)) }
+    }
+
+    /// This failure of `name`, who was asked about `call`.
+    pub(super) fn at(self, call: &Call, name: &str) -> HandlerError {
+        let Failed { message, cause } = self;
+        HandlerError { syscall: call.syscall, handler: name.to_owned(), message, cause }
+    }
+}
+
+/// What `ask` says, unless it fails in whatever way.
+pub(super) fn guarded<T>(
+    cx: HandlerCtx<'_>,
+    ask: impl FnOnce(&HandlerCtx<'_>) -> T,
+) -> Result<T, Failed> {
+    let asked = catch_unwind(AssertUnwindSafe(|| {
+        let answer = ask(&cx);
+        // An error is somebody else's code too.
+        cx.into_failure().map_or(Ok(answer), |error| Err(Failed::because(error)))
+    }));
+    asked.unwrap_or_else(|payload| Err(Failed::new(panicked(payload))))
+}
+
+/// Why somebody failed who panicked.
+fn panicked(payload: Box<dyn Any + Send>) -> String {
+    let message = format!("panicked: {}", message_of(&*payload));
+    // Its drop is the host's code, too, and can panic with something whose drop can, and so on.
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(another);
+    }
+    message
+}
+
+/// What a panic says.
+pub(super) fn message_of(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("with something that is no text")
+}
