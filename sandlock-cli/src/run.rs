@@ -48,8 +48,10 @@ const STATUS_FD_HELP: &str = "Write how the program ended to this descriptor";
 const STATUS_FD_LONG_HELP: &str = "\
 Write how the program ended to this descriptor, as one line of JSON with the keys v, exit_code,
 signal, reason (exited, signaled or timeout), usage (wall, user and system in seconds, peak_memory
-in bytes, or null where that of sandlock itself was larger) and enforcement (what was enforced,
-degraded and weakened). Nothing is written if the program was not started. The program itself does
+in bytes, or null where that of sandlock itself was larger), enforcement (what was enforced,
+degraded and weakened), stdout_dropped and stderr_dropped (bytes beyond what a capture keeps: 0
+here), handler_errors (failures that did not end the run, each with syscall, handler and message) and
+handler_errors_dropped (how many more there were). Nothing is written if the program was not started. The program itself does
 not get the descriptor.";
 
 pub(crate) fn command() -> Command {

@@ -3,11 +3,9 @@
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
-use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use sandlock::{Enforcement, Output, Reason};
-use serde::Serialize;
+use sandlock::Output;
 
 use crate::diagnostics::{Failure, describe};
 use crate::stdout;
@@ -35,7 +33,7 @@ impl StatusFd {
 
     /// Writes one line of JSON.
     pub(crate) fn write(mut self, output: &Output) -> Result<(), Failure> {
-        let line = stdout::json_line(&Status::new(output))?;
+        let line = stdout::json_line(output)?;
         self.file.write_all(&line).map_err(|error| {
             let (number, text) = (self.number, describe(&error));
             Failure::new(format!("--status-fd: cannot write to descriptor {number}: {text}"))
@@ -53,45 +51,6 @@ fn duplicate(number: RawFd) -> Option<OwnedFd> {
     // its only use, which fails for a number that is not open.
     let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
     borrowed.try_clone_to_owned().ok()
-}
-
-#[derive(Serialize)]
-struct Status<'a> {
-    v: u32,
-    exit_code: Option<i32>,
-    signal: Option<i32>,
-    reason: Reason,
-    usage: Usage,
-    enforcement: &'a Enforcement,
-}
-
-/// Times in seconds, memory in bytes.
-#[derive(Serialize)]
-struct Usage {
-    wall: f64,
-    user: f64,
-    system: f64,
-    peak_memory: Option<u64>,
-}
-
-impl<'a> Status<'a> {
-    fn new(output: &'a Output) -> Status<'a> {
-        let usage = output.usage();
-        let seconds = |duration: Duration| duration.as_secs_f64();
-        Status {
-            v: 1,
-            exit_code: output.code(),
-            signal: output.signal(),
-            reason: output.reason(),
-            usage: Usage {
-                wall: seconds(usage.wall),
-                user: seconds(usage.user),
-                system: seconds(usage.system),
-                peak_memory: usage.peak_memory,
-            },
-            enforcement: output.enforcement(),
-        }
-    }
 }
 
 #[cfg(test)]

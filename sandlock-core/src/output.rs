@@ -1,5 +1,7 @@
 //! How a run ended.
 
+mod report;
+
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;

@@ -64,7 +64,24 @@ fn usage_and_enforcement_are_told() {
     let (_, line) = run(&["--net-unix", "*"], &["true"]);
     let status = parse(&line);
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    assert_eq!(keys(&status), ["enforcement", "exit_code", "reason", "signal", "usage", "v"]);
+    assert_eq!(
+        keys(&status),
+        [
+            "enforcement",
+            "exit_code",
+            "handler_errors",
+            "handler_errors_dropped",
+            "reason",
+            "signal",
+            "stderr_dropped",
+            "stdout_dropped",
+            "usage",
+            "v",
+        ]
+    );
+    let counts = ["stdout_dropped", "stderr_dropped", "handler_errors_dropped"];
+    assert_eq!(counts.map(|key| &status[key]), [0, 0, 0]);
+    assert_eq!(status["handler_errors"], json!([]));
     assert_eq!(keys(&status["usage"]), ["peak_memory", "system", "user", "wall"]);
     for time in ["wall", "user", "system"] {
         assert!(status["usage"][time].is_f64(), "{line}");
