@@ -1,10 +1,7 @@
 //! `sandlock check`: what this kernel can enforce.
 
-use std::collections::BTreeMap;
-
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use sandlock::{Host, Notifications, Plan, Policy, Protection};
-use serde::Serialize;
+use sandlock::{Host, HostReport, Protection};
 
 use crate::diagnostics::Failure;
 use crate::exit;
@@ -35,25 +32,24 @@ pub(crate) fn command() -> Command {
 }
 
 pub(crate) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
-    let host = Host::current();
-    let result = Plan::new(&Policy::default(), host);
+    let report = Host::current().report();
     if matches.get_flag(JSON) {
-        stdout::print_json(&Report::new(host, result.is_ok()))?;
+        stdout::print_json(&report)?;
     } else {
-        stdout::print(describe(host, result.is_ok()).as_bytes())?;
+        stdout::print(describe(&report).as_bytes())?;
     }
-    Ok(match result {
-        Ok(_) => exit::SUCCESS,
-        Err(error) => {
-            Failure::from(error).report();
+    Ok(match report.shortfall() {
+        None => exit::SUCCESS,
+        Some(error) => {
+            Failure::from(error.clone()).report();
             exit::NOT_ENFORCED
         }
     })
 }
 
-/// The features of `host`, each with the kernel that has it.
-fn features(host: &Host) -> Vec<(&'static str, String, &'static str)> {
-    let notifications = host.notifications();
+/// The features of this kernel, each with the Linux that brought it.
+fn features(report: &HostReport) -> Vec<(&'static str, String, &'static str)> {
+    let HostReport { host, notifications, .. } = report;
     let yes_no = |there| if there { "yes" } else { "no" }.to_owned();
     vec![
         ("arch", host.arch.name().to_owned(), ""),
@@ -70,23 +66,19 @@ fn features(host: &Host) -> Vec<(&'static str, String, &'static str)> {
     ]
 }
 
-fn is_available(protection: Protection, host: &Host) -> bool {
-    host.landlock_abi >= protection.needs().0
-}
-
-fn describe(host: &Host, enforced_in_full: bool) -> String {
+fn describe(report: &HostReport) -> String {
     let mut text = "kernel\n".to_owned();
-    for (name, value, needs) in features(host) {
+    for (name, value, needs) in features(report) {
         text.push_str(&row(name, &value, needs));
     }
     text.push_str("protections\n");
-    for protection in Protection::ALL {
-        let (abi, kernel) = protection.needs();
-        let available = if is_available(protection, host) { "yes" } else { "no" };
-        let needs = format!("Linux {kernel}, Landlock ABI {abi}");
-        text.push_str(&row(protection.name(), available, &needs));
+    let names = Protection::ALL.map(Protection::name);
+    for (name, entry) in names.iter().filter_map(|name| report.protections.get_key_value(name)) {
+        let available = if entry.available { "yes" } else { "no" };
+        let needs = format!("Linux {}, Landlock ABI {}", entry.linux, entry.landlock_abi);
+        text.push_str(&row(name, available, &needs));
     }
-    let verdict = if enforced_in_full { "is" } else { "is not" };
+    let verdict = if report.enforced_in_full() { "is" } else { "is not" };
     text.push_str(&format!("a default policy {verdict} enforced in full\n"));
     text
 }
@@ -95,68 +87,31 @@ fn row(name: &str, value: &str, needs: &str) -> String {
     format!("{}\n", format!("  {name:<20} {value:<8} {needs}").trim_end())
 }
 
-#[derive(Serialize)]
-struct Report<'a> {
-    v: u32,
-    host: &'a Host,
-    notifications: Notifications,
-    protections: BTreeMap<&'static str, Availability>,
-    enforced_in_full: bool,
-}
-
-#[derive(Serialize)]
-struct Availability {
-    available: bool,
-    landlock_abi: u32,
-    linux: &'static str,
-}
-
-impl<'a> Report<'a> {
-    fn new(host: &'a Host, enforced_in_full: bool) -> Report<'a> {
-        let entry = |protection: Protection| {
-            let (landlock_abi, linux) = protection.needs();
-            let available = is_available(protection, host);
-            (protection.name(), Availability { available, landlock_abi, linux })
-        };
-        let protections = Protection::ALL.map(entry).into();
-        let notifications = host.notifications();
-        Report { v: 1, host, notifications, protections, enforced_in_full }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
 
-    fn enforced_in_full(host: &Host) -> bool {
-        Plan::new(&Policy::default(), host).is_ok()
-    }
-
     #[test]
     fn every_property_of_a_host_is_shown() {
-        let host = Host::fake(7);
-        let json = serde_json::to_value(Report::new(&host, true)).unwrap();
+        let report = Host::fake(7).report();
+        let json = serde_json::to_value(&report).unwrap();
         let keys = |part: &str| json[part].as_object().unwrap().keys().cloned();
         let keys: BTreeSet<String> = keys("host").chain(keys("notifications")).collect();
-        let shown = features(&host).into_iter().map(|(name, ..)| name.to_owned());
+        let shown = features(&report).into_iter().map(|(name, ..)| name.to_owned());
         assert_eq!(shown.collect::<BTreeSet<_>>(), keys);
     }
 
     #[test]
     fn protections_are_shown_for_every_kernel() {
         for abi in 0..=7 {
-            let host = Host::fake(abi);
-            let text = describe(&host, enforced_in_full(&host));
-            let report = Report::new(&host, enforced_in_full(&host));
+            let text = describe(&Host::fake(abi).report());
             for protection in Protection::ALL {
                 let line = text.lines().find(|line| line.trim().starts_with(protection.name()));
                 let there = abi >= protection.needs().0;
                 assert_eq!(line.unwrap().contains(" yes "), there, "{abi} {protection}");
-                assert_eq!(report.protections[protection.name()].available, there);
             }
             assert_eq!(text.ends_with("\na default policy is enforced in full\n"), abi >= 6);
-            assert_eq!(report.enforced_in_full, abi >= 6);
         }
     }
 }

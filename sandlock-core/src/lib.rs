@@ -51,6 +51,7 @@ mod confine;
 mod error;
 mod handler;
 mod host;
+mod host_report;
 mod launch;
 mod listed;
 mod members;
@@ -76,6 +77,7 @@ pub use handler::{
     OpenRequest, Outcome, Priority, TaskError, Verdict, When, WhenArg,
 };
 pub use host::{Host, NEWEST_LANDLOCK_ABI, Notifications};
+pub use host_report::{Availability, HostReport};
 pub use launch::{Launch, Stdio};
 pub use members::ProcessInfo;
 pub use output::{Output, Reason, Usage};
