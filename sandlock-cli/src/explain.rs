@@ -1,8 +1,7 @@
 //! `sandlock explain`: what would be done, without doing it.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use sandlock::{Enforcement, Host, Plan, Policy};
-use serde::Serialize;
+use sandlock::{Explanation, Host, Plan};
 
 use crate::diagnostics::Failure;
 use crate::exit;
@@ -39,29 +38,13 @@ pub(crate) fn command() -> Command {
         ))
 }
 
-#[derive(Serialize)]
-struct Explanation<'a> {
-    v: u32,
-    policy: &'a Policy,
-    plan: Vec<&'a str>,
-    enforcement: &'a Enforcement,
-}
-
 pub(crate) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     let policy = flags::policy(matches)?;
-    let plan = Plan::new(&policy, Host::current())?;
-    let text = plan.describe();
+    let host = Host::current();
     if matches.get_flag(JSON) {
-        // Paths are bytes, JSON is not: what it cannot hold is told with its place.
-        policy.to_toml()?;
-        stdout::print_json(&Explanation {
-            v: 1,
-            policy: &policy,
-            plan: text.lines().collect(),
-            enforcement: &plan.enforcement,
-        })?;
+        stdout::print_json(&Explanation::new(&policy, host)?)?;
     } else {
-        stdout::print(text.as_bytes())?;
+        stdout::print(Plan::new(&policy, host)?.describe().as_bytes())?;
     }
     Ok(exit::SUCCESS)
 }

@@ -81,7 +81,9 @@ pub use host_report::{Availability, HostReport};
 pub use launch::{Launch, Stdio};
 pub use members::ProcessInfo;
 pub use output::{Output, Reason, Usage};
-pub use plan::{BuiltIn, ChildStep, Enforcement, Environment, Plan, Resource, Stage, Trap};
+pub use plan::{
+    BuiltIn, ChildStep, Enforcement, Environment, Explanation, Plan, Resource, Stage, Trap,
+};
 pub use policy::{
     ByteSize, Capability, EnvName, Fs, Limits, Net, NetRule, Policy, PolicyBuilder, Ports, Process,
     Protection, ProtectionMode, SETTINGS, Selector, Setting, Shape, Syscalls, Timeout, UnixRule,

@@ -3,6 +3,7 @@
 mod describe;
 mod enforcement;
 mod environment;
+mod explanation;
 pub mod filter;
 mod judge;
 pub mod landlock;
@@ -13,6 +14,7 @@ pub use enforcement::Enforcement;
 pub(crate) use environment::Variable;
 
 pub use environment::Environment;
+pub use explanation::Explanation;
 pub use steps::{ChildStep, Resource};
 pub use traps::{BuiltIn, Stage, Trap};
 

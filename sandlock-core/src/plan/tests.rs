@@ -1,5 +1,6 @@
 //! Plans for every kernel, made without one.
 
+mod explanation;
 mod guards;
 mod levels;
 mod snapshots;

@@ -213,10 +213,7 @@ impl Policy {
     ///
     /// [`ErrorKind::Policy`] when a path or a variable is not UTF-8: TOML cannot hold it.
     pub fn to_toml(&self) -> Result<String> {
-        let problems = self.beyond_utf8();
-        if !problems.is_empty() {
-            return Err(Error::policy(problems));
-        }
+        self.require_utf8()?;
         toml::to_string(self).map_err(|error| {
             Error::new(ErrorKind::Policy, format!("cannot be written as TOML: {error}"))
         })
@@ -233,13 +230,14 @@ impl Policy {
         paths.chain(env).chain(files).collect()
     }
 
-    /// What neither TOML nor JSON can hold.
-    fn beyond_utf8(&self) -> Problems {
+    /// Refuses what neither TOML nor JSON can hold.
+    pub(crate) fn require_utf8(&self) -> Result<()> {
         let texts = self.paths().into_iter().chain(self.variables());
-        texts
+        let problems: Problems = texts
             .filter(|(_, text)| text.to_str().is_none())
             .map(|(place, _)| Problem::new(place, "is not UTF-8, which TOML and JSON cannot hold"))
-            .collect()
+            .collect();
+        if problems.is_empty() { Ok(()) } else { Err(Error::policy(problems)) }
     }
 
     /// Every path with its place.
