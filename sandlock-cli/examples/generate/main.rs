@@ -1,11 +1,12 @@
 //! Writes the files that are made from the settings table, the table of system calls and the
-//! command line: `docs/settings.md`, `docs/syscalls.md`, `docs/man/`, `completions/` and the
-//! constants of `Syscall`.
+//! command line: `docs/settings.md`, `docs/syscalls.md`, `docs/man/`, `completions/`, the constants
+//! of `Syscall`, and of the C interface: `include/sandlock.h`.
 //!
 //! With `--check` it compares them instead, and exits with 1 where one is not current.
 
 mod completions;
 mod constants;
+mod header;
 mod man;
 mod settings;
 mod syscalls;
@@ -65,6 +66,7 @@ fn generated() -> Result<Vec<Generated>, Box<dyn Error>> {
         ("docs/settings.md".to_owned(), settings::page()),
         ("docs/syscalls.md".to_owned(), syscalls::page()),
         ("sandlock-core/src/syscall/constants.rs".to_owned(), constants::page()?),
+        ("include/sandlock.h".to_owned(), header::header()?),
     ];
     files.extend(man::pages()?);
     files.extend(completions::scripts()?);

@@ -130,6 +130,13 @@ impl HandlerOptions {
     }
 }
 
+/// What both have: a name and conditions.
+impl From<ObserverOptions> for HandlerOptions {
+    fn from(shown: ObserverOptions) -> HandlerOptions {
+        HandlerOptions { shown, ..HandlerOptions::default() }
+    }
+}
+
 impl ObserverOptions {
     /// All arguments.
     pub fn new() -> ObserverOptions {

@@ -36,6 +36,17 @@ impl Arch {
         }
     }
 
+    /// The number of AUDIT_ARCH_ in linux/audit.h, by which the kernel tells what made a call.
+    pub fn audit(self) -> u32 {
+        // __AUDIT_ARCH_64BIT | __AUDIT_ARCH_LE.
+        const LITTLE_64_BIT: u32 = 0xc000_0000;
+        let machine = match self {
+            Arch::X86_64 => libc::EM_X86_64,
+            Arch::Aarch64 => libc::EM_AARCH64,
+        };
+        LITTLE_64_BIT | u32::from(machine)
+    }
+
     /// The largest number in the table.
     pub fn newest(self) -> u32 {
         let last = match self {

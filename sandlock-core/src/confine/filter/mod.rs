@@ -14,7 +14,6 @@ use libc::sock_filter;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::filter::{FilterPlan, Verdict};
-use crate::syscall::Arch;
 use graph::{Comparison, Graph};
 
 /// What the kernel takes as one filter.
@@ -39,19 +38,9 @@ pub(crate) fn compile(plan: &FilterPlan) -> Result<Program> {
     let search = numbers::search(&mut graph, plan.arch, &decisions);
     let native = graph.load(NUMBER, search);
     let foreign = graph.answer(libc::SECCOMP_RET_KILL_PROCESS);
-    let arch = graph.compare(Comparison::Equal, audit_arch(plan.arch), native, foreign);
+    let arch = graph.compare(Comparison::Equal, plan.arch.audit(), native, foreign);
     let root = graph.load(ARCHITECTURE, arch);
     graph.assemble(root)
-}
-
-fn audit_arch(arch: Arch) -> u32 {
-    /// __AUDIT_ARCH_64BIT | __AUDIT_ARCH_LE of linux/audit.h.
-    const LITTLE_64_BIT: u32 = 0xc000_0000;
-    let machine = match arch {
-        Arch::X86_64 => libc::EM_X86_64,
-        Arch::Aarch64 => libc::EM_AARCH64,
-    };
-    LITTLE_64_BIT | u32::from(machine)
 }
 
 fn refusal(errno: i32) -> u32 {
