@@ -67,9 +67,11 @@ impl Plan {
     /// [`ErrorKind::Policy`] when settings contradict each other; [`ErrorKind::Unsupported`] when
     /// the host lacks a protection that the policy demands. Each names every problem at once.
     pub fn new(policy: &Policy, host: &Host) -> Result<Plan> {
-        require_basics(host)?;
+        require_confinement(host)?;
+        require_reaper(host)?;
         require_child_lists(policy, host)?;
         let mut problems = policy.problems();
+        problems.extend(contradictions_of_a_start(policy));
         problems.extend(contradictions(policy));
         if !problems.is_empty() {
             return Err(Error::policy(problems));
@@ -99,11 +101,12 @@ impl Plan {
     }
 }
 
+fn missing(what: &str, way_out: &str) -> Result<()> {
+    Err(Error::new(ErrorKind::Unsupported, what).with_hint(way_out))
+}
+
 /// What nothing can stand in for.
-fn require_basics(host: &Host) -> Result<()> {
-    let missing = |what: &str, way_out: &str| {
-        Err(Error::new(ErrorKind::Unsupported, what).with_hint(way_out))
-    };
+fn require_confinement(host: &Host) -> Result<()> {
     if host.landlock_abi == 0 {
         return missing(
             "Landlock is missing or disabled on this kernel",
@@ -117,6 +120,11 @@ fn require_basics(host: &Host) -> Result<()> {
             "they need CONFIG_SECCOMP_FILTER; container profiles may refuse seccomp(2)",
         );
     }
+    Ok(())
+}
+
+/// What a tree takes that can be ended.
+fn require_reaper(host: &Host) -> Result<()> {
     if !host.subreaper {
         return missing(
             "this process may not become the reaper of its descendants",
@@ -141,26 +149,28 @@ fn require_child_lists(policy: &Policy, host: &Host) -> Result<()> {
     ))
 }
 
-/// Calls that no filter may refuse, and why.
-const NEEDED: [(&str, &str); 2] = [
-    ("execve", "the program cannot be started"),
-    ("exit_group", "a start that failed would end by a crash, with the caller's memory"),
-];
-
-/// Settings that are each fine but not together.
-fn contradictions(policy: &Policy) -> Vec<Problem> {
+/// Settings that leave no program that could be started.
+fn contradictions_of_a_start(policy: &Policy) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let lists = |list: &[Selector], call| list.iter().any(|one| one.calls().contains(&call));
     let (only, deny) = (&policy.syscalls.only, &policy.syscalls.deny);
     if !only.is_empty() && !lists(only, "execve") {
         let message = "must list execve (or @processes): without it the program cannot be started";
         problems.push(Problem::new("syscalls.only", message));
     }
-    for (call, why) in NEEDED {
-        if lists(deny, call) {
-            let message = format!("cannot list {call}: without it {why}");
-            problems.push(Problem::new("syscalls.deny", message));
-        }
+    if lists(deny, "execve") {
+        let message = "cannot list execve: without it the program cannot be started";
+        problems.push(Problem::new("syscalls.deny", message));
+    }
+    problems
+}
+
+/// Settings that are each fine but not together, whoever is confined.
+fn contradictions(policy: &Policy) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if lists(&policy.syscalls.deny, "exit_group") {
+        let message = "cannot list exit_group: without it the end of a process would be a crash, \
+                       that of a failed start with the caller's memory";
+        problems.push(Problem::new("syscalls.deny", message));
     }
     if policy.mode(Protection::NetTcp) == ProtectionMode::Off && landlock::names_ports(policy) {
         let message = "cannot be off while net.allow names ports: nothing else holds them";
@@ -173,6 +183,10 @@ fn contradictions(policy: &Policy) -> Vec<Problem> {
         }
     }
     problems
+}
+
+fn lists(selectors: &[Selector], call: &str) -> bool {
+    selectors.iter().any(|selector| selector.calls().contains(&call))
 }
 
 #[cfg(test)]

@@ -50,13 +50,7 @@ pub(crate) fn steps(policy: &Policy, enforcement: &mut Enforcement) -> Vec<Child
     let limit = |(resource, value)| ChildStep::Limit(resource, value);
     steps.extend(limits(policy).map(limit));
     steps.extend(policy.process.cwd.clone().map(ChildStep::ChangeDirectory));
-    let mut kept = policy.process.keep_capabilities.clone();
-    kept.sort_unstable();
-    kept.dedup();
-    for capability in &kept {
-        let line = format!("process.keep_capabilities: {capability} is kept if the caller has it");
-        enforcement.weakened.push(line);
-    }
+    let kept = kept_capabilities(policy, enforcement);
     steps.extend([
         ChildStep::NoNewPrivileges,
         // Before Landlock, whose rules every change of capabilities would copy.
@@ -68,6 +62,18 @@ pub(crate) fn steps(policy: &Policy, enforcement: &mut Enforcement) -> Vec<Child
     steps.extend(files.map(limit));
     steps.extend([ChildStep::Descriptors, ChildStep::Filter]);
     steps
+}
+
+/// The capabilities that are not dropped, ascending.
+pub(super) fn kept_capabilities(policy: &Policy, enforcement: &mut Enforcement) -> Vec<Capability> {
+    let mut kept = policy.process.keep_capabilities.clone();
+    kept.sort_unstable();
+    kept.dedup();
+    for capability in &kept {
+        let line = format!("process.keep_capabilities: {capability} is kept if the caller has it");
+        enforcement.weakened.push(line);
+    }
+    kept
 }
 
 /// Less than any core file, and the one value that keeps the kernel from piping the dump to a

@@ -98,7 +98,11 @@ pub(super) fn traps(policy: &Policy, arch: Arch, landlock: &LandlockPlan) -> Vec
 
 /// Whether signals are judged by the supervisor, because the kernel does not scope them.
 pub(super) fn judges_signals(policy: &Policy, landlock: &LandlockPlan) -> bool {
-    policy.process.manage_tasks
-        && !landlock.scoped.contains(Scope::Signal)
+    policy.process.manage_tasks && lacks_signal_scope(policy, landlock)
+}
+
+/// Whether signals are to be scoped, and the kernel cannot.
+pub(super) fn lacks_signal_scope(policy: &Policy, landlock: &LandlockPlan) -> bool {
+    !landlock.scoped.contains(Scope::Signal)
         && policy.mode(Protection::SignalScope) != ProtectionMode::Off
 }

@@ -16,6 +16,7 @@ use crate::confine::Prepared;
 use crate::confine::trap::TrapFilter;
 use crate::error::{Error, Result};
 use crate::plan::{ChildStep, Resource};
+use crate::policy::Capability;
 use crate::sys::descriptor::above_stdio;
 
 /// Where one of the program's descriptors 0, 1 and 2 comes from.
@@ -143,9 +144,9 @@ fn actions(
                 Action::NoNewPrivileges
             }
             ChildStep::Landlock => Action::Landlock { ruleset: prepared.ruleset.as_raw_fd() },
-            ChildStep::DropCapabilities(kept) => Action::DropCapabilities {
-                keep: kept.iter().fold(0, |mask, capability| mask | 1 << capability.number()),
-            },
+            ChildStep::DropCapabilities(kept) => {
+                Action::DropCapabilities { keep: Capability::mask(kept) }
+            }
             ChildStep::Descriptors => {
                 Action::Descriptors { stdio: numbers(prepared, &surroundings.stdio)? }
             }

@@ -57,6 +57,11 @@ const NAMES: [&str; 41] = [
 ];
 
 impl Capability {
+    /// The bits of `capabilities`, as the kernel's sets have them.
+    pub(crate) fn mask(capabilities: &[Capability]) -> u64 {
+        capabilities.iter().fold(0, |mask, capability| mask | 1 << capability.number())
+    }
+
     /// The number of the capability, as the kernel counts.
     pub fn number(self) -> u8 {
         self.0
