@@ -19,6 +19,9 @@ pub(crate) fn failed_start(step: Step, errno: i32, command: &Command, plan: &Pla
         Step::ChangeDirectory if let Some(directory) = &command.directory => {
             directory.refused(errno).with_step(step)
         }
+        Step::Subreaper if errno == libc::EPERM => Error::step_failed(step, errno).with_hint(
+            "the calling thread may be in a sandbox already: one inside another cannot be started",
+        ),
         Step::Listener if errno == libc::EBUSY => {
             let error = Error::step_failed(step, errno);
             error.with_hint(
