@@ -914,6 +914,20 @@ sandlock_status sandlock_child_usage(const sandlock_child *child,
 void sandlock_child_free(sandlock_child *child);
 
 /**
+ * Applies the policy's Landlock rules and its filter of system calls to the calling thread, for ever:
+ * what it starts later is confined too, other threads are not. `enforcement` may be NULL; free
+ * `*enforcement` with sandlock_enforcement_free().
+ *
+ * SANDLOCK_ERROR_POLICY: settings contradict each other, a granted path is missing, or a setting speaks
+ * of a start or a whole process (limits.*, most of process.*), which cannot be applied to a thread.
+ * SANDLOCK_ERROR_UNSUPPORTED: this kernel lacks a protection that the policy demands. The thread is as
+ * it was then. SANDLOCK_ERROR_SPAWN: sandlock_error_step() failed; the thread may be confined in part.
+ */
+sandlock_status sandlock_confine_self(const sandlock_policy *policy,
+                                      sandlock_enforcement **enforcement,
+                                      sandlock_error **err);
+
+/**
  * The Landlock ABI that is used; 0 for NULL.
  */
 uint32_t sandlock_enforcement_landlock_abi(const sandlock_enforcement *enforcement);

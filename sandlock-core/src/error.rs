@@ -31,7 +31,8 @@ listed! {
         NotFound = 4,
         /// The command exists but cannot be executed, or the policy does not let it start.
         CannotExecute = 5,
-        /// The program could not be started; [`Error::step`] says where it failed.
+        /// The program could not be started, or the calling thread not be confined;
+        /// [`Error::step`] says where it failed.
         Spawn = 6,
         /// A system call of the library itself failed.
         Io = 7,
@@ -188,7 +189,7 @@ impl Error {
         Error::new(ErrorKind::Io, message).with_errno(errno)
     }
 
-    /// A step of a start that failed.
+    /// A step of a start, or of confining a thread, that failed.
     pub(crate) fn step_failed(step: Step, errno: i32) -> Self {
         let message = format!("cannot {step}: {}", describe_errno(errno));
         Error::new(ErrorKind::Spawn, message).with_step(step).with_errno(errno)
@@ -243,7 +244,8 @@ impl Error {
         self.0.errno
     }
 
-    /// The step of the start that failed, for errors that came up after the first clone:
+    /// The step of the start that failed, for errors that came up after the first clone, or of
+    /// [`confine_self`](crate::confine_self):
     /// [`ErrorKind::Spawn`], and some of [`ErrorKind::CannotExecute`] and [`ErrorKind::Policy`].
     pub fn step(&self) -> Option<Step> {
         self.0.step

@@ -10,6 +10,8 @@
 //! about a call, an [`Observer`] watches it, and neither can grant what the policy refuses. See
 //! [`Sandbox::add_handler`], and `docs/extension-handlers.md` of the repository.
 //!
+//! A thread of the embedding program can also confine itself: [`confine_self`].
+//!
 //! What this holds against, and what it does not, is in `docs/security-model.md` of the repository;
 //! what to rely on from the start of a program to its end, in `docs/lifecycle.md`.
 //!
@@ -48,6 +50,7 @@ compile_error!("sandlock knows the system calls of x86_64 and aarch64 only");
 mod caps;
 mod child;
 mod confine;
+mod confine_self;
 mod error;
 mod handler;
 mod host;
@@ -71,6 +74,7 @@ mod text;
 mod threads;
 
 pub use child::Child;
+pub use confine_self::confine_self;
 pub use error::{Error, ErrorKind, HandlerError, Problem, Result};
 pub use handler::{
     Handler, HandlerCtx, HandlerOptions, Mode, NotifAction, Observer, ObserverOptions, OnError,

@@ -1,11 +1,11 @@
-//! The steps of a start, for errors that say which one failed.
+//! The steps of a start and of confining a thread, for errors that say which one failed.
 
 use std::fmt;
 
 use crate::listed::listed;
 
 listed! {
-    /// A step of starting a program.
+    /// A step of starting a program, or of confining the calling thread.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     #[repr(i32)]
     #[non_exhaustive]

@@ -17,13 +17,17 @@ const AGAIN: &str = "SANDLOCK_TEST_AGAIN";
 
 /// A policy under which the guest can start, and nothing else.
 pub(crate) fn policy() -> PolicyBuilder {
+    reads_guest().timeout(Duration::from_secs(60))
+}
+
+/// Grants what the guest needs to start.
+pub(crate) fn reads_guest() -> PolicyBuilder {
     Policy::builder()
         .fs_read(GUEST)
         .fs_read("/usr")
         .fs_read_if_exists("/lib")
         .fs_read_if_exists("/lib64")
         .fs_read_if_exists("/etc/ld.so.cache")
-        .timeout(Duration::from_secs(60))
 }
 
 /// Runs the guest under `policy`.

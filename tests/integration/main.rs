@@ -14,6 +14,7 @@ mod asked;
 mod bystanders;
 mod calls;
 mod child;
+mod confine_self;
 mod deadlines;
 mod deny_list;
 mod filesystem;

@@ -5,7 +5,7 @@ use sandlock::{ErrorKind, PolicyBuilder, Protection, ProtectionMode, Sandbox, St
 use crate::harness::{GUEST, again, here, policy};
 
 /// Runs the calling test again where `call` fails with `errno`; `true` in that process.
-fn without(test: &str, call: &str, errno: i32) -> bool {
+pub(crate) fn without(test: &str, call: &str, errno: i32) -> bool {
     let number = Syscall::from_name(call).unwrap().nr();
     again(test, &["deny", &format!("{number}={errno}")]).is_none()
 }

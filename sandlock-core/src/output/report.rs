@@ -84,6 +84,7 @@ mod tests {
             syscall: Syscall::OPENAT,
             handler: "judge".into(),
             message: "it \"broke\"".into(),
+            cause: None,
         };
         let output = output(7 << 8, Reason::Exited, vec![error]);
         assert_eq!(

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::host::Host;
 
-/// What holds in a run.
+/// What holds in a run, or for a thread that confined itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Enforcement {

@@ -8,6 +8,7 @@ pub mod filter;
 mod judge;
 pub mod landlock;
 mod steps;
+mod thread;
 mod traps;
 
 pub use enforcement::Enforcement;
@@ -16,6 +17,7 @@ pub(crate) use environment::Variable;
 pub use environment::Environment;
 pub use explanation::Explanation;
 pub use steps::{ChildStep, Resource};
+pub(crate) use thread::ThreadPlan;
 pub use traps::{BuiltIn, Stage, Trap};
 
 use std::path::Path;

@@ -5,6 +5,7 @@ mod guards;
 mod levels;
 mod snapshots;
 mod syscalls;
+mod thread;
 mod traps;
 
 use super::*;
