@@ -266,8 +266,8 @@ impl Error {
         self.0.handler.as_ref()
     }
 
-    /// What the program left, where it was running when a handler's failure ended it
-    /// ([`ErrorKind::Handler`]).
+    /// What the program left that a handler's failure ended ([`ErrorKind::Handler`]), which may not have
+    /// been executed.
     pub fn output(&self) -> Option<&Output> {
         self.0.output.as_ref()
     }

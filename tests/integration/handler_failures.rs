@@ -384,3 +384,90 @@ fn a_child_that_is_killed_while_a_handler_waits_ends() {
     assert_eq!(child.wait().unwrap().reason(), Reason::Killed);
     gate.open();
 }
+
+/// An error that a host would recognise.
+#[derive(Debug, PartialEq)]
+struct OutOfIdeas(u32);
+
+impl std::fmt::Display for OutOfIdeas {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "no idea number {}", self.0)
+    }
+}
+
+impl std::error::Error for OutOfIdeas {}
+
+#[test]
+fn the_error_that_a_handler_fails_with_comes_back() {
+    let failing = |_: &HandlerCtx<'_>| NotifAction::Fail(Box::new(OutOfIdeas(7)));
+    let sandbox = sandbox().add_handler_with("uname", failing, named()).unwrap();
+    let error = sandbox.run(Launch::new([GUEST]).args(uname().action("calls"))).unwrap_err();
+    expect_ended(&error, "no idea number 7");
+    let cause = error.handler_error().unwrap().cause().unwrap();
+    assert_eq!(cause.downcast_ref(), Some(&OutOfIdeas(7)));
+    // A panic has none.
+    let sandbox = self::sandbox().add_handler_with("uname", panicking, named()).unwrap();
+    let error = sandbox.run(Launch::new([GUEST]).args(uname().action("calls"))).unwrap_err();
+    assert!(error.handler_error().unwrap().cause().is_none());
+}
+
+/// In a handler too: what it answers then does not count.
+#[test]
+fn whoever_says_that_it_has_failed_has() {
+    let failing = |cx: &HandlerCtx<'_>| {
+        cx.fail(OutOfIdeas(1));
+        cx.fail(OutOfIdeas(2));
+        NotifAction::ReturnValue(0)
+    };
+    let denying = named().on_error(OnError::Deny(libc::EXDEV));
+    let sandbox = sandbox().add_handler_with("uname", failing, denying).unwrap();
+    let output = sandbox.run(Launch::new([GUEST]).args(uname().action("calls"))).unwrap();
+    assert_eq!(output.stdout(), b"uname EXDEV\n");
+    let [failure] = output.handler_errors() else { panic!("{:?}", output.handler_errors()) };
+    assert_eq!(failure.message, "no idea number 1");
+    assert_eq!(failure.cause().unwrap().downcast_ref(), Some(&OutOfIdeas(1)));
+}
+
+struct FailingObserver;
+
+impl Observer for FailingObserver {
+    fn call(&self, cx: &HandlerCtx<'_>) {
+        cx.fail("saw nothing");
+    }
+
+    fn verdict(&self, cx: &HandlerCtx<'_>, _: &Verdict<'_>) {
+        cx.fail(OutOfIdeas(3));
+    }
+}
+
+#[test]
+fn an_observer_that_says_so_has_failed_and_the_call_goes_on() {
+    let options = ObserverOptions::new().name("watcher");
+    let sandbox = sandbox().add_observer_with("uname", FailingObserver, options).unwrap();
+    let output = sandbox.run(Launch::new([GUEST]).args(uname().action("calls"))).unwrap();
+    assert_eq!(output.stdout(), b"uname ok 0\n");
+    let said: Vec<_> = output.handler_errors().iter().map(ToString::to_string).collect();
+    let expected = ["saw nothing", "no idea number 3"]
+        .map(|message| format!("handler watcher of uname: {message}"));
+    assert_eq!(said, expected);
+}
+
+/// What was printed and used until then is not lost.
+#[test]
+fn a_run_that_a_failure_ends_leaves_its_output() {
+    let launch = || Launch::new(["sh", "-c", "echo before; uname -s; echo after"]);
+    let run = |sandbox: Sandbox| sandbox.run(launch());
+    let spawned = |sandbox: Sandbox| sandbox.spawn(launch()).unwrap().wait();
+    let ways: [&dyn Fn(Sandbox) -> Result<sandlock::Output, Error>; 2] = [&run, &spawned];
+    for way in ways {
+        let error = way(sandbox().add_handler("uname", panicking).unwrap()).unwrap_err();
+        let output = error.output().unwrap();
+        assert_eq!((output.reason(), output.stdout()), (Reason::Killed, &b"before\n"[..]));
+        assert!(output.usage().wall > Duration::ZERO);
+        let output = way(sandbox().add_handler("uname", returning(0)).unwrap()).unwrap();
+        assert!(output.stdout().ends_with(b"after\n"), "{output:?}");
+    }
+    let never = sandbox().add_handler("execve", panicking).unwrap().run(launch()).unwrap_err();
+    assert_eq!(never.kind(), ErrorKind::Handler);
+    assert_eq!(never.output().unwrap().stdout(), b"", "it was not executed");
+}

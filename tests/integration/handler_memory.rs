@@ -364,3 +364,19 @@ fn an_error_of_the_context_is_a_refusal_with_the_kernels_number() {
     assert_eq!(read(1, 3), "getppid errno 36");
     assert!(read(1, 10).starts_with("getppid ok"));
 }
+
+#[test]
+fn a_buffer_of_the_callers_is_filled_whole_or_holds_zeros() {
+    let read = |cx: &HandlerCtx<'_>, at, length: usize| {
+        let mut buffer = vec![7; length];
+        (cx.read_child_mem_into(at, &mut buffer), buffer)
+    };
+    let whole = at_the_edge(b"text", move |cx, at, length| read(cx, at, length));
+    assert_eq!(whole, (Ok(()), b"text".to_vec()));
+    let (result, buffer) = at_the_edge(b"text", move |cx, at, length| read(cx, at, length + 1));
+    assert!(matches!(result, Err(TaskError::Unmapped { done: 4, .. })), "{result:?}");
+    assert_eq!(buffer, [0; 5], "nothing of it is handed out");
+    let (result, buffer) = at_the_edge(b"text", move |cx, at, _| read(cx, at, (16 << 20) + 1));
+    assert!(matches!(result, Err(TaskError::TooLong { .. })), "{result:?}");
+    assert!(buffer.iter().all(|byte| *byte == 0));
+}
