@@ -52,7 +52,8 @@ pub(crate) unsafe fn os<'a>(pointer: *const c_char, name: &str) -> Result<&'a Os
 /// As [`text`].
 pub(crate) unsafe fn os_or_none<'a>(pointer: *const c_char) -> Option<&'a OsStr> {
     // SAFETY: as the caller promises.
-    unsafe { os(pointer, "") }.ok()
+    let text = (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) });
+    text.map(|text| OsStr::from_bytes(text.to_bytes()))
 }
 
 /// A text that has to be UTF-8.
