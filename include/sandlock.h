@@ -768,7 +768,7 @@ sandlock_action sandlock_continue(void);
 /**
  * The call fails with this error number, 1 to 4095; another one is a failure of the handler.
  */
-sandlock_action sandlock_errno(int32_t errno);
+sandlock_action sandlock_errno(int32_t number);
 
 /**
  * The call fails with the error number for what `status` says about a function of the notification:

@@ -129,9 +129,10 @@ pub extern "C" fn sandlock_continue() -> sandlock_action {
 }
 
 /// The call fails with this error number, 1 to 4095; another one is a failure of the handler.
+// `errno` is a macro in C: a parameter of that name would become another declaration.
 #[unsafe(no_mangle)]
-pub extern "C" fn sandlock_errno(errno: i32) -> sandlock_action {
-    sandlock_action::new(SANDLOCK_ACTION_ERRNO, errno.into())
+pub extern "C" fn sandlock_errno(number: i32) -> sandlock_action {
+    sandlock_action::new(SANDLOCK_ACTION_ERRNO, number.into())
 }
 
 /// The call fails with the error number for what `status` says about a function of the notification:
