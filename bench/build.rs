@@ -1,4 +1,5 @@
-//! Compiles the C programs that are timed in and outside a sandbox.
+//! Compiles the C programs that are timed, but for those that need the C library: see
+//! `src/library.rs`.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
@@ -6,10 +7,13 @@ use std::env;
 use std::path::Path;
 use std::process::Command;
 
-/// The programs and their sources.
-const PROGRAMS: [(&str, &[&str]); 2] = [
+/// The programs and what they are made of.
+const PROGRAMS: [(&str, &[&str]); 5] = [
     ("calls", &["programs/calls.c", "programs/confine.c", "programs/timing.c"]),
     ("trapped", &["programs/trapped.c", "programs/answer.c", "programs/timing.c"]),
+    ("load", &["programs/load.c", "programs/timing.c"]),
+    ("nothing", &["programs/nothing.c"]),
+    ("libempty.so", &["-shared", "-fPIC", "programs/empty.c"]),
 ];
 
 fn main() {

@@ -33,10 +33,7 @@ pub(crate) fn rows() -> Vec<Row> {
 
 fn answered() -> Vec<Row> {
     let one = handled(Syscall::GETPPID, answer);
-    let chain = handled(Syscall::GETPPID, |_: &HandlerCtx<'_>| NotifAction::Continue)
-        .add_handler(Syscall::GETPPID, answer)
-        .and_then(|sandbox| sandbox.add_observer(Syscall::GETPPID, Count::default()))
-        .expect("observed");
+    let chain = chained();
     let path = handled(Syscall::CHDIR, answer_path);
     let options = HandlerOptions::new().pooled(DEADLINE);
     let pooled = sandbox().add_handler_with(Syscall::GETPPID, answer, options).expect("handled");
@@ -144,13 +141,21 @@ pub(crate) fn latency() -> Amount {
     Amount { name, ours: median(rounds), goal: LATENCY_GOAL, unit: Unit::Nanoseconds }
 }
 
-fn answer(_: &HandlerCtx<'_>) -> NotifAction {
+pub(crate) fn answer(_: &HandlerCtx<'_>) -> NotifAction {
     NotifAction::ReturnValue(ANSWER)
 }
 
-fn answer_path(cx: &HandlerCtx<'_>) -> Result<NotifAction, TaskError> {
+pub(crate) fn answer_path(cx: &HandlerCtx<'_>) -> Result<NotifAction, TaskError> {
     let is_asked_for = cx.path_arg(0)?.as_os_str().len() == 63;
     Ok(NotifAction::ReturnValue(if is_asked_for { ANSWER } else { 0 }))
+}
+
+/// An observer, a handler that lets calls through, and one that answers.
+pub(crate) fn chained() -> Sandbox {
+    handled(Syscall::GETPPID, |_: &HandlerCtx<'_>| NotifAction::Continue)
+        .add_handler(Syscall::GETPPID, answer)
+        .and_then(|sandbox| sandbox.add_observer(Syscall::GETPPID, Count::default()))
+        .expect("observed")
 }
 
 #[derive(Default)]
@@ -166,7 +171,7 @@ impl Observer for Count {
     }
 }
 
-fn handled(syscall: Syscall, handler: impl sandlock::Handler) -> Sandbox {
+pub(crate) fn handled(syscall: Syscall, handler: impl sandlock::Handler) -> Sandbox {
     sandbox().add_handler(syscall, handler).expect("handled")
 }
 

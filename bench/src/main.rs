@@ -4,8 +4,10 @@
 
 mod again;
 mod calls;
+mod embedder;
 mod grants;
 mod handlers;
+mod library;
 mod many;
 mod resident;
 mod rounds;
@@ -19,8 +21,9 @@ use std::process::ExitCode;
 
 use table::{Amount, Row};
 
-const USAGE: &str = "usage: sandlock-bench [--strict | handlers]
-    --strict: exit 1 if a goal is missed    handlers: handlers and supervised runs alone";
+const USAGE: &str = "usage: sandlock-bench [--strict | handlers | c]
+    --strict: exit 1 if a goal is missed    handlers: handlers and supervised runs alone
+    c: the C library alone";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -35,6 +38,11 @@ fn main() -> ExitCode {
         ["handlers"] => {
             let (rows, latency) = supervision();
             table::print(&rows, &[latency]);
+            ExitCode::SUCCESS
+        }
+        ["c"] => {
+            let (rows, amounts) = embedder::figures();
+            table::print(&rows, &amounts);
             ExitCode::SUCCESS
         }
         [many::RUNS] => {
@@ -61,6 +69,9 @@ fn report(strict: bool) -> ExitCode {
     let (supervision, latency) = supervision();
     rows.extend(supervision);
     amounts.push(latency);
+    let (embedded, loading) = embedder::figures();
+    rows.extend(embedded);
+    amounts.extend(loading);
     table::print(&rows, &amounts);
     let missed = rows.iter().any(|row| row.passes() == Some(false))
         || amounts.iter().any(|amount| !amount.passes());

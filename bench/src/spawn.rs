@@ -1,6 +1,6 @@
 //! The floors of a start: posix_spawn(3) of a program and waiting for it.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsRawFd;
@@ -13,17 +13,17 @@ use nix::unistd::{Pid, pipe2};
 
 /// What a start needs, prepared once.
 pub(crate) struct Spawn {
-    program: &'static CStr,
+    program: CString,
     environment: Vec<CString>,
 }
 
 impl Spawn {
-    pub(crate) fn new(program: &'static CStr) -> Spawn {
+    pub(crate) fn new(program: impl Into<CString>) -> Spawn {
         let variable = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             let text = [name.into_vec(), value.into_vec()].join(&b'=');
             CString::new(text).expect("variables hold no NUL")
         };
-        Spawn { program, environment: std::env::vars_os().map(variable).collect() }
+        Spawn { program: program.into(), environment: std::env::vars_os().map(variable).collect() }
     }
 
     /// Runs the program with our own descriptors.
@@ -51,7 +51,8 @@ impl Spawn {
 
     fn start(&self, actions: &PosixSpawnFileActions) -> Pid {
         let attributes = PosixSpawnAttr::init().expect("attributes");
-        posix_spawn(self.program, actions, &attributes, &[self.program], &self.environment)
+        let program = self.program.as_c_str();
+        posix_spawn(program, actions, &attributes, &[program], &self.environment)
             .expect("posix_spawn")
     }
 }

@@ -62,7 +62,7 @@ pub(crate) fn measure_here(resident_mib: usize) {
 }
 
 /// Makes a subject that says how long `action` takes.
-fn timed<'a>(action: impl Fn() + 'a) -> Box<dyn FnMut() -> f64 + 'a> {
+pub(crate) fn timed<'a>(action: impl Fn() + 'a) -> Box<dyn FnMut() -> f64 + 'a> {
     Box::new(move || {
         median((0..RUNS).map(|_| {
             let start = Instant::now();

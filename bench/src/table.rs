@@ -38,6 +38,7 @@ pub(crate) struct Amount {
 pub(crate) enum Unit {
     Kib,
     Nanoseconds,
+    One,
 }
 
 impl Unit {
@@ -45,6 +46,7 @@ impl Unit {
         match self {
             Unit::Kib => format!("{amount:.0} KiB"),
             Unit::Nanoseconds => duration(amount),
+            Unit::One => format!("{amount:.0}"),
         }
     }
 }

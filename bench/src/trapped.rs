@@ -68,6 +68,7 @@ pub(crate) fn row(name: &str, floor: &Times, ours: &Times, goal: Option<f64>) ->
     Row { name: name.to_owned(), native: None, floor, ours, goal }
 }
 
-fn parse(printed: &[u8]) -> f64 {
+/// The number that a program prints.
+pub(crate) fn parse(printed: &[u8]) -> f64 {
     String::from_utf8_lossy(printed).trim().parse().expect("a number")
 }

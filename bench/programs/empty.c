@@ -1,0 +1,2 @@
+/* The least that a shared library can be. */
+extern int nothing;
