@@ -120,8 +120,12 @@ static sandlock_output *run(const sandlock_sandbox *sandbox, const char *const *
 	sandlock_error *error = NULL;
 
 	check(sandlock_sandbox_run(sandbox, argv, &output, &error), error);
-	if (!sandlock_output_success(output))
-		errx(1, "%s: %s", argv[0], sandlock_output_stderr(output, NULL));
+	if (!sandlock_output_success(output)) {
+		size_t length;
+		const char *printed = sandlock_output_stderr(output, &length);
+
+		errx(1, "%s: %.*s", argv[0], (int)length, printed);
+	}
 	return output;
 }
 
