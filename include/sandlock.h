@@ -1125,8 +1125,8 @@ sandlock_status sandlock_notif_read(const sandlock_notif *notif,
 
 /**
  * Reads the text at `address` up to its NUL, into `text`, which has room for `capacity` bytes with
- * the NUL. `*length` (which may be NULL) is the length without it. If it fails, the buffer holds zeros;
- * there is no error object.
+ * the NUL. `*length` (which may be NULL) is the length without it. If it fails, the buffer holds an
+ * empty text; there is no error object.
  *
  * SANDLOCK_ERROR_TOO_LONG: there is no NUL among the first `capacity` bytes, or `capacity` is 0.
  * Otherwise as sandlock_notif_read().
@@ -1312,9 +1312,10 @@ int32_t sandlock_output_reason(const sandlock_output *output);
 
 /**
  * What was written to descriptor 1, up to the limit; `*length` (which may be NULL) is its length in
- * bytes. Any bytes, NULs too, and none behind the last one. NULL for NULL.
+ * bytes. Any bytes, NULs too, and one more NUL behind the last one, which does not count. NULL for NULL.
  */
-const char *sandlock_output_stdout(const sandlock_output *output, size_t *length);
+const char *sandlock_output_stdout(const sandlock_output *output,
+                                   size_t *length);
 
 /**
  * What was written to descriptor 2: as sandlock_output_stdout().

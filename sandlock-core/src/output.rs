@@ -76,12 +76,30 @@ fn beginning(bytes: &[u8]) -> String {
     }
 }
 
+/// What was kept of a stream.
+#[derive(PartialEq, Eq)]
+struct Captured {
+    with_nul: Vec<u8>,
+    dropped: u64,
+}
+
+impl Captured {
+    fn new((mut bytes, dropped): (Vec<u8>, u64)) -> Captured {
+        bytes.push(0);
+        Captured { with_nul: bytes, dropped }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.with_nul.split_last().map_or(&[], |(_, bytes)| bytes)
+    }
+}
+
 #[derive(PartialEq, Eq)]
 struct Parts {
     status: i32,
     reason: Reason,
-    /// What was kept of descriptors 1 and 2, and how many bytes were not.
-    collected: [(Vec<u8>, u64); 2],
+    /// What was written to descriptors 1 and 2.
+    captured: [Captured; 2],
     usage: Usage,
     enforcement: Enforcement,
     handler_errors: Vec<HandlerError>,
@@ -111,12 +129,13 @@ impl Output {
             false if killed && by_kill => Reason::Killed,
             false => Reason::Signaled,
         };
-        let collected =
-            streams.collectors.map(|one| one.map(Collector::into_collected).unwrap_or_default());
+        let captured = streams
+            .collectors
+            .map(|one| Captured::new(one.map(Collector::into_collected).unwrap_or_default()));
         let output = Output(Arc::new(Parts {
             status,
             reason,
-            collected,
+            captured,
             usage: Usage::new(wall, usage),
             enforcement,
             handler_errors: findings.errors,
@@ -156,22 +175,28 @@ impl Output {
 
     /// What was written to descriptor 1, up to the limit; empty if it was not captured.
     pub fn stdout(&self) -> &[u8] {
-        &self.0.collected[0].0
+        self.0.captured[0].bytes()
     }
 
     /// What was written to descriptor 2, up to the limit; empty if it was not captured.
     pub fn stderr(&self) -> &[u8] {
-        &self.0.collected[1].0
+        self.0.captured[1].bytes()
+    }
+
+    /// [`stdout`](Output::stdout) and [`stderr`](Output::stderr), each with one NUL behind it, for
+    /// languages whose texts end there.
+    pub fn captured_with_nul(&self) -> [&[u8]; 2] {
+        self.0.captured.each_ref().map(|captured| &captured.with_nul[..])
     }
 
     /// How many bytes were written to descriptor 1 beyond the limit of capture, and are lost.
     pub fn stdout_dropped(&self) -> u64 {
-        self.0.collected[0].1
+        self.0.captured[0].dropped
     }
 
     /// How many bytes were written to descriptor 2 beyond the limit of capture, and are lost.
     pub fn stderr_dropped(&self) -> u64 {
-        self.0.collected[1].1
+        self.0.captured[1].dropped
     }
 
     /// What the tree used.

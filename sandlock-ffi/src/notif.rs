@@ -13,7 +13,7 @@ use crate::action::sandlock_action;
 use crate::error::sandlock_status;
 use crate::guard::{attempt, look};
 use crate::open_request::sandlock_open_request;
-use crate::pointer::{buffer, bytes, give, needed, os, text, wrong};
+use crate::pointer::{buffer, bytes, give, needed, os, room, text, wrong};
 use crate::user_data::{UserData, sandlock_free_fn};
 
 /// A system call that waits for an answer, and the task that makes it. It is valid until the callback
@@ -102,8 +102,8 @@ pub unsafe extern "C" fn sandlock_notif_read(
 }
 
 /// Reads the text at `address` up to its NUL, into `text`, which has room for `capacity` bytes with
-/// the NUL. `*length` (which may be NULL) is the length without it. If it fails, the buffer holds zeros;
-/// there is no error object.
+/// the NUL. `*length` (which may be NULL) is the length without it. If it fails, the buffer holds an
+/// empty text; there is no error object.
 ///
 /// SANDLOCK_ERROR_TOO_LONG: there is no NUL among the first `capacity` bytes, or `capacity` is 0.
 /// Otherwise as sandlock_notif_read().
@@ -117,10 +117,10 @@ pub unsafe extern "C" fn sandlock_notif_read_cstr(
 ) -> sandlock_status {
     attempt(None, || {
         // SAFETY: as the header asks of callers.
-        let buffer = unsafe { buffer(text.cast(), capacity, "text") }?;
+        let mut place = TextPlace::new(unsafe { room(text, capacity, "text") }?);
         let most = capacity.min(MOST_BYTES);
-        let read = needed(notif, "notif")?.cx().read_child_cstr(address, most)?;
-        put_text(&read, buffer, length)
+        let text = needed(notif, "notif")?.cx().read_child_cstr(address, most)?;
+        place.put(&text, length)
     })
 }
 
@@ -140,9 +140,9 @@ pub unsafe extern "C" fn sandlock_notif_read_path(
 ) -> sandlock_status {
     attempt(None, || {
         // SAFETY: as the header asks of callers.
-        let buffer = unsafe { buffer(path.cast(), capacity, "path") }?;
+        let mut place = TextPlace::new(unsafe { room(path, capacity, "path") }?);
         let path = needed(notif, "notif")?.cx().path_arg(index as usize)?;
-        put_text(path.as_os_str().as_bytes(), buffer, length)
+        place.put(path.as_os_str().as_bytes(), length)
     })
 }
 
@@ -188,9 +188,9 @@ pub unsafe extern "C" fn sandlock_notif_display_path(
         // may be the same.
         let path = PathBuf::from(unsafe { os(path, "path") }?);
         // SAFETY: as above.
-        let buffer = unsafe { buffer(shown.cast(), capacity, "shown") }?;
+        let mut place = TextPlace::new(unsafe { room(shown, capacity, "shown") }?);
         let path = needed(notif, "notif")?.cx().display_path(Some(directory), path)?;
-        put_text(path.as_os_str().as_bytes(), buffer, length)
+        place.put(path.as_os_str().as_bytes(), length)
     })
 }
 
@@ -310,15 +310,29 @@ impl std::error::Error for ForeignCause {}
 /// The most that is read at once.
 const MOST_BYTES: usize = 16 << 20;
 
-/// Puts `text` and a NUL into `buffer`, which holds zeros.
-fn put_text(text: &[u8], buffer: &mut [u8], length: Option<&mut MaybeUninit<usize>>) -> Result<()> {
-    let capacity = buffer.len();
-    match buffer.get_mut(..text.len()) {
-        Some(place) if text.len() < capacity => place.copy_from_slice(text),
-        _ => return Err(TaskError::TooLong { limit: capacity }.into()),
+/// Where a caller wants a text. It holds an empty one until another has been put there.
+struct TextPlace<'a>(&'a mut [MaybeUninit<c_char>]);
+
+impl<'a> TextPlace<'a> {
+    fn new(room: &'a mut [MaybeUninit<c_char>]) -> TextPlace<'a> {
+        if let Some(first) = room.first_mut() {
+            first.write(0);
+        }
+        TextPlace(room)
     }
-    if let Some(length) = length {
-        length.write(text.len());
+
+    /// Puts `text` and a NUL there.
+    fn put(&mut self, text: &[u8], length: Option<&mut MaybeUninit<usize>>) -> Result<()> {
+        let limit = self.0.len();
+        if text.len() >= limit {
+            return Err(TaskError::TooLong { limit }.into());
+        }
+        for (place, byte) in self.0.iter_mut().zip(text.iter().chain(&[0])) {
+            place.write(byte.cast_signed() as c_char);
+        }
+        if let Some(length) = length {
+            length.write(text.len());
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -89,13 +89,13 @@ pub extern "C" fn sandlock_output_reason(output: Option<&sandlock_output>) -> i3
 }
 
 /// What was written to descriptor 1, up to the limit; `*length` (which may be NULL) is its length in
-/// bytes. Any bytes, NULs too, and none behind the last one. NULL for NULL.
+/// bytes. Any bytes, NULs too, and one more NUL behind the last one, which does not count. NULL for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn sandlock_output_stdout(
     output: Option<&sandlock_output>,
     length: Option<&mut MaybeUninit<usize>>,
 ) -> *const c_char {
-    lend(output.map(|output| output.output.stdout()), length)
+    lend(output.map(|output| output.output.captured_with_nul()[0]), length)
 }
 
 /// What was written to descriptor 2: as sandlock_output_stdout().
@@ -104,19 +104,14 @@ pub extern "C" fn sandlock_output_stderr(
     output: Option<&sandlock_output>,
     length: Option<&mut MaybeUninit<usize>>,
 ) -> *const c_char {
-    lend(output.map(|output| output.output.stderr()), length)
+    lend(output.map(|output| output.output.captured_with_nul()[1]), length)
 }
 
-fn lend(bytes: Option<&[u8]>, length: Option<&mut MaybeUninit<usize>>) -> *const c_char {
+fn lend(with_nul: Option<&[u8]>, length: Option<&mut MaybeUninit<usize>>) -> *const c_char {
     if let Some(length) = length {
-        length.write(bytes.map_or(0, <[u8]>::len));
+        length.write(with_nul.map_or(0, |bytes| bytes.len() - 1));
     }
-    match bytes {
-        None => std::ptr::null(),
-        // Some address of the program's, also where nothing is.
-        Some([]) => c"".as_ptr(),
-        Some(bytes) => bytes.as_ptr().cast(),
-    }
+    with_nul.map_or(std::ptr::null(), |bytes| bytes.as_ptr().cast())
 }
 
 /// How many bytes were written to descriptor 1 beyond the limit of capture, and are lost.

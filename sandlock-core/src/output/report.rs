@@ -53,7 +53,7 @@ impl Serialize for HandlerError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Parts, Reason};
+    use super::super::{Captured, Parts, Reason};
     use super::*;
     use crate::host::Host;
     use crate::plan::Enforcement;
@@ -65,7 +65,7 @@ mod tests {
         Output(Arc::new(Parts {
             status,
             reason,
-            collected: [(b"kept\xff".to_vec(), 3), (Vec::new(), 4)],
+            captured: [(b"kept\xff".to_vec(), 3), (Vec::new(), 4)].map(Captured::new),
             usage: Usage {
                 wall: Duration::from_millis(1500),
                 user: Duration::from_micros(250),
