@@ -86,9 +86,9 @@ static int report(const sandlock_output *output)
 
     print_end(output);
     const sandlock_enforcement *enforcement = sandlock_output_enforcement(output);
-    print_lines("enforced:", enforcement, SANDLOCK_ENFORCED);
-    print_lines("missing: ", enforcement, SANDLOCK_DEGRADED);
-    print_lines("lifted:  ", enforcement, SANDLOCK_WEAKENED);
+    print_lines("enforced:", enforcement, SANDLOCK_ENFORCEMENT_ENFORCED);
+    print_lines("missing: ", enforcement, SANDLOCK_ENFORCEMENT_DEGRADED);
+    print_lines("lifted:  ", enforcement, SANDLOCK_ENFORCEMENT_WEAKENED);
 
     int signal = sandlock_output_signal(output);
     return signal ? 128 + signal : sandlock_output_exit_code(output);

@@ -6,41 +6,53 @@
  *
  * Errors. A function that can fail returns a sandlock_status, SANDLOCK_OK (0) or the kind of the
  * failure, and takes a `sandlock_error **err`, which may be NULL. On failure it writes an error
- * object there, to be freed with sandlock_error_free(); on success it writes nothing there. There is
- * no last error of a thread. A call that failed has changed nothing and written no other result.
+ * object there, to be freed with sandlock_error_free(); on success it writes nothing there. Begin with
+ * NULL in places for errors and results, and free an error before its place is used again. There is no
+ * last error of a thread. A call that failed has changed nothing and written no other result. Where
+ * memory is exhausted, the process is aborted.
  *
  * NULL. Where a pointer must not be NULL, NULL is SANDLOCK_ERROR_ARGUMENT; functions that cannot fail
- * return NULL, 0, -1 or false for it. Every _free function takes NULL and does nothing.
+ * return NULL, 0, -1 or false for it where they do not say otherwise. Every _free function takes NULL and does nothing.
  *
  * Ownership. What a function hands out through a `**` parameter or as a pointer that is not const
  * is the caller's, and is freed once, with the _free function of its type. What it returns as a
  * const pointer belongs to the object that it was asked of, and lives as long. What is passed in is
  * copied or only read during the call; descriptors that are passed in stay the caller's. Exceptions:
- * user_data that was registered, and the descriptor of sandlock_inject_fd().
+ * user_data that was registered, causes, and the descriptor of sandlock_inject_fd(). Descriptors that
+ * are given out are blocking and close-on-exec; a write to one whose reader has gone raises SIGPIPE.
  *
  * Texts end in a NUL. Paths, arguments and what programs print are bytes; settings, TOML, names and
  * messages are UTF-8, and what is not is SANDLOCK_ERROR_ARGUMENT.
  *
  * Threads. Every function may be called from any thread. Objects that never change (errors, outputs),
  * sandboxes and children may be used by several threads at once; other objects by one at a time if
- * one of them changes it. Nobody may use an object while it is freed. The library starts no thread
- * when it is loaded, and installs no signal handler. It starts threads for children and for runs with
- * handlers, and these end with them; all of its own signals are blocked in them.
+ * one of them changes it. Nobody may use an object while it is freed, or change the environment
+ * (setenv) while a program is started. The library starts no thread when it is loaded, installs no
+ * signal handler, and cannot be unloaded. It starts threads for children and for runs with handlers,
+ * which end with them; these threads block every signal but those of their own faults (SIGSEGV and its
+ * like). A thread that waits in the library is cancelled (pthread_cancel) when it returns.
  *
  * Forks. A process that was forked may free what it has a copy of, and may start sandboxes of its own.
  * Trees that its parent has started are not its: waiting and signalling are errors there.
  *
- * Callbacks (handlers, observers, functions that free) are called by threads of the library, by
- * several at once where several programs run. They may call every function of this header, but must
- * not wait for, or free, the child whose call they are asked about. They return: longjmp(), a C++
- * exception, pthread_exit() or cancellation must not leave them. An exception that does aborts the
- * process; <sandlock.hpp> catches them. A handler that takes long holds up every call of its run,
- * unless it has a deadline (see sandlock_handler_options).
+ * Callbacks (handlers, observers, functions that free) are called by threads of the library, which
+ * have 2 MiB of stack, by several at once where several programs run. They may call every function of
+ * this header, but must not wait for, or free, the child whose call they are asked about, and functions
+ * that free must not wait for or free any child. They return: longjmp(), a C++ exception, pthread_exit()
+ * or cancellation must not leave them. An exception that does aborts the process; <sandlock.hpp>
+ * catches them. A handler that takes long holds up every call of its run, unless it has a deadline (see
+ * sandlock_handler_options); one that misses its deadline can outlive the run and the sandbox, and
+ * user_data is freed after it. user_data is that of a sandbox: for data of one run, clone the sandbox
+ * and add the handler to the clone.
  *
  * Structs that begin with `size` can grow: set it to sizeof, and zero what you do not use, as in
- * `sandlock_launch launch = {0}; launch.size = sizeof launch;` or SANDLOCK_INIT. A size that no version
- * has, an unknown number or flag, and fields that this version does not know are
- * SANDLOCK_ERROR_ARGUMENT. All other structs stay as they are.
+ * `sandlock_launch launch = {0}; launch.size = sizeof launch;` or SANDLOCK_INIT. A size below that of the
+ * first version, above 4096 or not of whole words, an unknown number or flag, and fields that this
+ * version does not know and that are not zero are SANDLOCK_ERROR_ARGUMENT. All other structs stay as
+ * they are.
+ *
+ * Arrays of texts (argv, env) are `const char *const *`, so that they can be constants in C++ too; C
+ * asks for a cast where they are `char **`, as those of main() are.
  *
  * Versions. Numbers never change their meaning. While the major version is 0, a minor version may
  * change the interface: SONAME is libsandlock.so.0.<minor>.
@@ -54,6 +66,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Where to ignore what is returned would leave something less confined than was meant. */
+#if defined(__GNUC__)
+#define SANDLOCK_MUST_USE __attribute__((warn_unused_result))
+#else
+#define SANDLOCK_MUST_USE
+#endif
+
 #if !defined(__cplusplus)
 /* A struct of the given type with its size and zeros, in C: sandlock_launch l = SANDLOCK_INIT(sandlock_launch); */
 #define SANDLOCK_INIT(type) ((type){.size = sizeof(type)})
@@ -61,49 +80,55 @@
 
 
 /**
- * The kind of sandlock_continue().
+ * The kind of sandlock_continue(). Kinds are numbers that a register holds by no accident: a handler that
+ * forgets to return something has failed.
  */
-#define SANDLOCK_ACTION_CONTINUE 1
+#define SANDLOCK_ACTION_CONTINUE 1397489665
 
 /**
  * The kind of sandlock_errno().
  */
-#define SANDLOCK_ACTION_ERRNO 2
+#define SANDLOCK_ACTION_ERRNO 1397489666
 
 /**
  * The kind of sandlock_return().
  */
-#define SANDLOCK_ACTION_RETURN 3
+#define SANDLOCK_ACTION_RETURN 1397489667
 
 /**
  * The kind of sandlock_inject_fd().
  */
-#define SANDLOCK_ACTION_INJECT_FD 4
+#define SANDLOCK_ACTION_INJECT_FD 1397489668
 
 /**
  * The kind of sandlock_inject_bytes().
  */
-#define SANDLOCK_ACTION_INJECT_BYTES 5
+#define SANDLOCK_ACTION_INJECT_BYTES 1397489669
 
 /**
  * The kind of sandlock_kill().
  */
-#define SANDLOCK_ACTION_KILL 6
+#define SANDLOCK_ACTION_KILL 1397489670
+
+/**
+ * For SANDLOCK_ACTION_INJECT_FD: the task's descriptor is closed when it executes a program.
+ */
+#define SANDLOCK_ACTION_CLOEXEC 1
 
 /**
  * Protections that hold, by name.
  */
-#define SANDLOCK_ENFORCED 1
+#define SANDLOCK_ENFORCEMENT_ENFORCED 1
 
 /**
  * Protections that this kernel lacks, which the policy accepts.
  */
-#define SANDLOCK_DEGRADED 2
+#define SANDLOCK_ENFORCEMENT_DEGRADED 2
 
 /**
  * What the policy itself lifts from the defaults.
  */
-#define SANDLOCK_WEAKENED 3
+#define SANDLOCK_ENFORCEMENT_WEAKENED 3
 
 /**
  * Creating the keeper.
@@ -279,7 +304,7 @@
  * wait and their like. A call that waits for the supervisor when a signal comes fails with EINTR, or is
  * made once more, if it has not been received yet; programs do not expect that of these.
  */
-#define SANDLOCK_ALLOW_INTERRUPTIBLE 1
+#define SANDLOCK_OPTION_ALLOW_INTERRUPTIBLE 1
 
 /**
  * The program exited by itself.
@@ -345,7 +370,7 @@
  * A running program and everything it started.
  *
  * Every function may be called from any thread at any time, and as often as one likes, until
- * sandlock_child_free(): what comes too late changes nothing. In a process that was forked from the one
+ * sandlock_child_free(): a call that comes too late has no effect. In a process that was forked from the one
  * that started the program, waiting and signalling are errors (SANDLOCK_ERROR_IO, ECHILD), and freeing
  * it ends nothing: the tree is not that process's.
  */
@@ -419,18 +444,18 @@ typedef struct {
      */
     uint32_t kind;
     /**
-     * Whether the task's descriptor is closed when it executes a program: 1 or 0.
+     * SANDLOCK_ACTION_CLOEXEC, or 0.
      */
-    uint32_t cloexec;
+    uint32_t flags;
     /**
-     * The error number, the value, the descriptor or the library's number for the bytes.
+     * The error number, the value, or the library's number for the descriptor or the bytes.
      */
     int64_t value;
 } sandlock_action;
 
 /**
- * What became of a call: SANDLOCK_OK, or one of SANDLOCK_ERROR_. The numbers never change their
- * meaning; later versions can have more.
+ * What became of a call: SANDLOCK_OK, or one of SANDLOCK_ERROR_; for functions that wait for a time also
+ * SANDLOCK_RUNNING. The numbers never change their meaning; later versions can have more.
  */
 typedef int32_t sandlock_status;
 
@@ -477,7 +502,7 @@ typedef void (*sandlock_free_fn)(void *user_data);
 /**
  * A condition on one argument of a call, which the kernel checks: calls that do not match are never
  * trapped. Whether an argument has 32 or 64 bits depends on the call; a condition matches if it does in
- * either reading, so no spelling of a value gets past it.
+ * either reading, so that bits in the unused upper half cannot avoid it.
  */
 typedef struct {
     /**
@@ -499,7 +524,7 @@ typedef struct {
 } sandlock_when;
 
 /**
- * How a handler is called. Set `size`, and what you want of the rest; zero is what is usual.
+ * How a handler is called. Set `size`, and what you want of the rest; zero selects the default.
  */
 typedef struct {
     /**
@@ -535,7 +560,7 @@ typedef struct {
      */
     int32_t on_error;
     /**
-     * SANDLOCK_ALLOW_INTERRUPTIBLE, or 0.
+     * SANDLOCK_OPTION_ALLOW_INTERRUPTIBLE, or 0.
      */
     uint64_t flags;
 } sandlock_handler_options;
@@ -592,7 +617,7 @@ typedef struct {
      */
     size_t when_count;
     /**
-     * SANDLOCK_ALLOW_INTERRUPTIBLE, or 0.
+     * SANDLOCK_OPTION_ALLOW_INTERRUPTIBLE, or 0.
      */
     uint64_t flags;
 } sandlock_observer_options;
@@ -606,22 +631,22 @@ typedef struct {
      */
     uint32_t kind;
     /**
-     * For SANDLOCK_STDIO_FD. It stays the caller's.
+     * For SANDLOCK_STDIO_FD, which copies it; 0 otherwise.
      */
     int32_t fd;
     /**
-     * For SANDLOCK_STDIO_BYTES.
+     * For SANDLOCK_STDIO_BYTES; NULL otherwise.
      */
     const void *data;
     /**
-     * For SANDLOCK_STDIO_BYTES.
+     * For SANDLOCK_STDIO_BYTES; 0 otherwise.
      */
     size_t length;
 } sandlock_stdio;
 
 /**
  * A command, its descriptors and its surroundings. Set `size` and `argv`, and what you want of the
- * rest; zero is what is usual.
+ * rest; zero selects the default.
  */
 typedef struct {
     /**
@@ -706,7 +731,8 @@ typedef struct {
 #define SANDLOCK_ERROR_CANNOT_EXECUTE 5
 
 /**
- * The program could not be started; sandlock_error_step() says where it failed.
+ * The program could not be started, or a thread not be confined; sandlock_error_step() says where it
+ * failed.
  */
 #define SANDLOCK_ERROR_SPAWN 6
 
@@ -778,20 +804,29 @@ sandlock_action sandlock_errno(int32_t number);
 sandlock_action sandlock_refuse(sandlock_status status);
 
 /**
+ * The call fails with the error number that `err` has about the task, EPERM where it has none: as
+ * sandlock_refuse(), for functions of the notification that give an error object. `err` stays the
+ * caller's.
+ */
+sandlock_action sandlock_refuse_error(const sandlock_error *err);
+
+/**
  * The call returns this, and the kernel does nothing. Programs take -4095 to -1 for error numbers.
  */
 sandlock_action sandlock_return(int64_t value);
 
 /**
  * The task gets a descriptor for the file that `fd` is open on, and the call returns its number. `fd`
- * is the action's from here on: it is closed when the task has its own. Return dup(fd) to keep yours.
+ * is the action's from here on: it is closed when the task has its own. Pass dup(fd) to keep yours. Make
+ * the action in the callback that returns it.
  */
 sandlock_action sandlock_inject_fd(int32_t fd,
                                    bool cloexec);
 
 /**
  * The task gets a descriptor for a file in memory that holds these bytes and cannot be changed, and the
- * call returns its number. The bytes are copied. It is close-on-exec if the call asked for that, or is
+ * call returns its number. The bytes are copied; make the action in the callback that returns it. It is
+ * close-on-exec if the call asked for that, or is
  * not one that opens by path. The action has all bits zero if `data` is NULL and `length` is not 0.
  */
 sandlock_action sandlock_inject_bytes(const void *data,
@@ -808,7 +843,8 @@ sandlock_action sandlock_kill(void);
 void sandlock_action_discard(sandlock_action action);
 
 /**
- * The process id of the program, which means somebody else when it has ended; 0 for NULL.
+ * The process id of the program, which the kernel can give to another one when this one has ended; 0
+ * for NULL.
  */
 int32_t sandlock_child_pid(const sandlock_child *child);
 
@@ -822,17 +858,17 @@ int32_t sandlock_child_fd(const sandlock_child *child);
  * Our end of a piped descriptor 0, which is the caller's from here on, to be closed; -1 if it was
  * not piped, or has been given out.
  */
-int32_t sandlock_child_stdin(const sandlock_child *child);
+int32_t sandlock_child_stdin(sandlock_child *child);
 
 /**
  * Our end of a piped descriptor 1: as sandlock_child_stdin().
  */
-int32_t sandlock_child_stdout(const sandlock_child *child);
+int32_t sandlock_child_stdout(sandlock_child *child);
 
 /**
  * Our end of a piped descriptor 2: as sandlock_child_stdin().
  */
-int32_t sandlock_child_stderr(const sandlock_child *child);
+int32_t sandlock_child_stderr(sandlock_child *child);
 
 /**
  * Waits until nothing of the tree is left; free `*output` (`output` may be NULL) with
@@ -862,16 +898,14 @@ sandlock_status sandlock_child_wait_timeout(const sandlock_child *child,
  *
  * SANDLOCK_ERROR_IO: this process may not signal, by a filter of its own.
  */
-sandlock_status sandlock_child_kill(const sandlock_child *child, sandlock_error **err);
+sandlock_status sandlock_child_kill(sandlock_child *child, sandlock_error **err);
 
 /**
  * Sends a signal to the program itself. One that has ended gets none.
  *
  * SANDLOCK_ERROR_IO: there is no such signal; otherwise as sandlock_child_kill().
  */
-sandlock_status sandlock_child_signal(const sandlock_child *child,
-                                      int32_t signal,
-                                      sandlock_error **err);
+sandlock_status sandlock_child_signal(sandlock_child *child, int32_t signal, sandlock_error **err);
 
 /**
  * Stops every process of the tree (SIGSTOP) and returns when all have stopped. Time goes on: a timeout
@@ -879,7 +913,7 @@ sandlock_status sandlock_child_signal(const sandlock_child *child,
  *
  * SANDLOCK_ERROR_IO: a process could not be stopped, and others may be.
  */
-sandlock_status sandlock_child_pause(const sandlock_child *child,
+sandlock_status sandlock_child_pause(sandlock_child *child,
                                      sandlock_error **err);
 
 /**
@@ -887,7 +921,7 @@ sandlock_status sandlock_child_pause(const sandlock_child *child,
  *
  * SANDLOCK_ERROR_IO: a process could not be signalled.
  */
-sandlock_status sandlock_child_resume(const sandlock_child *child, sandlock_error **err);
+sandlock_status sandlock_child_resume(sandlock_child *child, sandlock_error **err);
 
 /**
  * Every process of the tree at this moment; free `*processes` with sandlock_processes_free().
@@ -918,11 +952,12 @@ void sandlock_child_free(sandlock_child *child);
  * what it starts later is confined too, other threads are not. `enforcement` may be NULL; free
  * `*enforcement` with sandlock_enforcement_free().
  *
- * SANDLOCK_ERROR_POLICY: settings contradict each other, a granted path is missing, or a setting speaks
- * of a start or a whole process (limits.*, most of process.*), which cannot be applied to a thread.
+ * SANDLOCK_ERROR_POLICY: settings contradict each other, a granted path is missing, or a setting applies
+ * only to starting a program or to a whole process (limits.*, most of process.*), which cannot be applied to a thread.
  * SANDLOCK_ERROR_UNSUPPORTED: this kernel lacks a protection that the policy demands. The thread is as
  * it was then. SANDLOCK_ERROR_SPAWN: sandlock_error_step() failed; the thread may be confined in part.
  */
+SANDLOCK_MUST_USE
 sandlock_status sandlock_confine_self(const sandlock_policy *policy,
                                       sandlock_enforcement **enforcement,
                                       sandlock_error **err);
@@ -933,8 +968,13 @@ sandlock_status sandlock_confine_self(const sandlock_policy *policy,
 uint32_t sandlock_enforcement_landlock_abi(const sandlock_enforcement *enforcement);
 
 /**
- * Line `index` of `list`, which is SANDLOCK_ENFORCED, SANDLOCK_DEGRADED or SANDLOCK_WEAKENED; NULL
- * behind the last one. It lives as long as the enforcement.
+ * How many lines `list` has, which is SANDLOCK_ENFORCEMENT_ENFORCED and so on; 0 for others.
+ */
+size_t sandlock_enforcement_count(const sandlock_enforcement *enforcement, uint32_t list);
+
+/**
+ * Line `index` of `list`, which is SANDLOCK_ENFORCEMENT_ENFORCED, SANDLOCK_ENFORCEMENT_DEGRADED or SANDLOCK_ENFORCEMENT_WEAKENED; NULL if
+ * there are not so many. It lives as long as the enforcement.
  */
 const char *sandlock_enforcement_line(const sandlock_enforcement *enforcement,
                                       uint32_t list,
@@ -956,7 +996,7 @@ sandlock_status sandlock_error_kind(const sandlock_error *err);
 int32_t sandlock_error_errno(const sandlock_error *err);
 
 /**
- * One line with everything that a user needs, settings and hint included, UTF-8. NULL for NULL.
+ * One line with everything that a user needs, settings and hint included, UTF-8; "no error" for NULL.
  */
 const char *sandlock_error_message(const sandlock_error *err);
 
@@ -971,7 +1011,7 @@ const char *sandlock_error_setting(const sandlock_error *err);
 const char *sandlock_error_hint(const sandlock_error *err);
 
 /**
- * The step of a start that failed, one of SANDLOCK_STEP_; 0 where it was none.
+ * The step of a start, or of sandlock_confine_self(), that failed, one of SANDLOCK_STEP_; 0 where it was none.
  */
 int32_t sandlock_error_step(const sandlock_error *err);
 
@@ -1011,6 +1051,8 @@ void sandlock_error_free(sandlock_error *err);
  */
 const char *sandlock_status_text(sandlock_status status);
 
+extern int pthread_setcancelstate(int state, int *old);
+
 /**
  * Asks `handler` about the call `syscall` (SYS_openat, sandlock_syscall_number()) in every run that is
  * started from now on. Handlers are asked in the order in which they were added, behind the built-ins;
@@ -1021,16 +1063,31 @@ const char *sandlock_status_text(sandlock_status status);
  * registration fails, `user_data` stays the caller's and is not freed.
  *
  * SANDLOCK_ERROR_REGISTRATION: there is no such call, the policy refuses it, so that nobody would be
- * asked, it must not be trapped, or the options mean nothing. SANDLOCK_ERROR_UNSUPPORTED: this kernel
- * asks nobody.
+ * asked, it cannot be trapped, or the options are invalid. SANDLOCK_ERROR_UNSUPPORTED: calls cannot be
+ * passed to a supervisor here; the kernel, or a container, prevents it.
  */
-sandlock_status sandlock_sandbox_add_handler(const sandlock_sandbox *sandbox,
+SANDLOCK_MUST_USE
+sandlock_status sandlock_sandbox_add_handler(sandlock_sandbox *sandbox,
                                              long syscall,
                                              sandlock_handler_fn handler,
                                              void *user_data,
                                              sandlock_free_fn free_data,
                                              const sandlock_handler_options *options,
                                              sandlock_error **err);
+
+/**
+ * As sandlock_sandbox_add_handler(), for each of `count` calls: all of them or none. A rule about paths
+ * needs open, openat, openat2 and creat, for example. `user_data` is freed once, for all.
+ */
+SANDLOCK_MUST_USE
+sandlock_status sandlock_sandbox_add_handler_for(sandlock_sandbox *sandbox,
+                                                 const long *syscalls,
+                                                 size_t count,
+                                                 sandlock_handler_fn handler,
+                                                 void *user_data,
+                                                 sandlock_free_fn free_data,
+                                                 const sandlock_handler_options *options,
+                                                 sandlock_error **err);
 
 /**
  * The number of the call that it was asked about; -1 for NULL.
@@ -1040,7 +1097,7 @@ long sandlock_handler_error_syscall(const sandlock_handler_error *failure);
 /**
  * Its name: see sandlock_handler_options.
  */
-const char *sandlock_handler_error_handler(const sandlock_handler_error *failure);
+const char *sandlock_handler_error_name(const sandlock_handler_error *failure);
 
 /**
  * What went wrong, UTF-8.
@@ -1048,12 +1105,10 @@ const char *sandlock_handler_error_handler(const sandlock_handler_error *failure
 const char *sandlock_handler_error_message(const sandlock_handler_error *failure);
 
 /**
- * What was handed to sandlock_notif_fail() together with the function `free_cause`; NULL where there
- * is nothing, or where it came with another function. So one who knows what the function frees knows
- * what this points to. It lives as long as the failure.
+ * The cause that was handed to sandlock_notif_fail() together with this `type`; NULL where there is
+ * none, or it came with another one, and for a `type` of NULL. It lives as long as the failure.
  */
-void *sandlock_handler_error_cause(const sandlock_handler_error *failure,
-                                   sandlock_free_fn free_cause);
+const void *sandlock_handler_error_cause(const sandlock_handler_error *failure, const void *type);
 
 /**
  * Whether this kernel enforces a policy without settings in full.
@@ -1081,7 +1136,7 @@ uint64_t sandlock_notif_id(const sandlock_notif *notif);
 /**
  * The id of the task that calls: a thread id, which is the process id for a first thread only.
  */
-uint32_t sandlock_notif_pid(const sandlock_notif *notif);
+int32_t sandlock_notif_pid(const sandlock_notif *notif);
 
 /**
  * The number of the call, SYS_openat and its like; -1 for NULL.
@@ -1112,7 +1167,7 @@ bool sandlock_notif_is_waiting(const sandlock_notif *notif);
 
 /**
  * Reads `length` bytes at `address` of the task's memory, at most 16 MiB. If it fails, the buffer holds
- * zeros; there is no error object.
+ * zeros, but for a `length` beyond 16 MiB, when nothing is written; there is no error object.
  *
  * SANDLOCK_ERROR_TASK_MEMORY: not all of them are mapped. SANDLOCK_ERROR_TOO_LONG: more than 16 MiB.
  * SANDLOCK_ERROR_TASK_GONE: the task waits no more. SANDLOCK_ERROR_TASK: this process may not read the
@@ -1168,7 +1223,7 @@ sandlock_status sandlock_notif_write(const sandlock_notif *notif,
  * Writes `path` as a person would want to see it into `shown`: from the task's root on, with the
  * directory that it is relative to, the task's own (`directory` is AT_FDCWD) or that of its descriptor
  * `directory`, and without `.`, `..` and doubled slashes. `shown` has room for `capacity` bytes with
- * the NUL; `*length` (which may be NULL) is the length without it. There is no error object.
+ * the NUL; `*length` (which may be NULL) is the length without it.
  *
  * For display alone: never decide on it. The path can mean another file by the time it is used.
  *
@@ -1179,28 +1234,33 @@ sandlock_status sandlock_notif_display_path(const sandlock_notif *notif,
                                             const char *path,
                                             char *shown,
                                             size_t capacity,
-                                            size_t *length);
+                                            size_t *length,
+                                            sandlock_error **err);
 
 /**
  * Puts a copy of this process's descriptor `fd` into the task's table at `number`, closing what is
- * there, and leaves the call unanswered. `fd` stays the caller's. There is no error object.
+ * there, and leaves the call unanswered. `fd` stays the caller's.
  *
  * SANDLOCK_ERROR_TASK: the kernel refuses that. SANDLOCK_ERROR_TASK_GONE.
  */
 sandlock_status sandlock_notif_replace_fd(const sandlock_notif *notif,
                                           uint32_t number,
                                           int32_t fd,
-                                          bool cloexec);
+                                          bool cloexec,
+                                          sandlock_error **err);
 
 /**
  * Reads what the call asks to open, once: open(2), openat(2), openat2(2) and creat(2) in one shape.
- * Free `*request` with sandlock_open_request_free(). There is no error object.
+ * Free `*request` with sandlock_open_request_free(). sandlock_refuse_error() is what to answer where it
+ * fails.
  *
- * SANDLOCK_ERROR_TASK: the call opens no file by path, or the kernel would refuse its arguments.
+ * SANDLOCK_ERROR_TASK: the call opens no file by path, or the kernel would refuse its arguments;
+ * sandlock_error_errno() says with which number.
  * Otherwise as sandlock_notif_read_path().
  */
 sandlock_status sandlock_notif_open_request(const sandlock_notif *notif,
-                                            sandlock_open_request **request);
+                                            sandlock_open_request **request,
+                                            sandlock_error **err);
 
 /**
  * Opens what `request` asks for in the task's place: the action to return, which hands the open file
@@ -1219,14 +1279,16 @@ sandlock_action sandlock_notif_open(const sandlock_notif *notif,
  * `on_error` says what it means. The failure of an observer, and of a handler whose `on_error` is an
  * error number, is listed in the output.
  *
- * `cause` is handed over, and given back by sandlock_handler_error_cause() to who knows `free_cause`;
- * that function frees it, on any thread, when nobody needs it any more, at once where a failure was
- * noted before. Both may be NULL.
+ * `cause` may be an object of yours, of any type: sandlock_handler_error_cause() gives it back to who asks
+ * with the same `type`, which is any address of yours that stands for that type. `free_cause` (which
+ * may be NULL) is called for it once, on any thread, when nobody needs it any more; at once where this
+ * callback has failed before.
  */
 void sandlock_notif_fail(const sandlock_notif *notif,
                          const char *message,
                          void *cause,
-                         sandlock_free_fn free_cause);
+                         sandlock_free_fn free_cause,
+                         const void *type);
 
 /**
  * Shows `observer` every call `syscall` that the supervisor is asked about, in every run that is
@@ -1235,13 +1297,28 @@ void sandlock_notif_fail(const sandlock_notif *notif,
  *
  * `user_data` and `free_data`, and errors: as sandlock_sandbox_add_handler().
  */
-sandlock_status sandlock_sandbox_add_observer(const sandlock_sandbox *sandbox,
+SANDLOCK_MUST_USE
+sandlock_status sandlock_sandbox_add_observer(sandlock_sandbox *sandbox,
                                               long syscall,
                                               sandlock_observer_fn observer,
                                               void *user_data,
                                               sandlock_free_fn free_data,
                                               const sandlock_observer_options *options,
                                               sandlock_error **err);
+
+/**
+ * As sandlock_sandbox_add_observer(), for each of `count` calls: all of them or none. `user_data` is
+ * freed once, for all.
+ */
+SANDLOCK_MUST_USE
+sandlock_status sandlock_sandbox_add_observer_for(sandlock_sandbox *sandbox,
+                                                  const long *syscalls,
+                                                  size_t count,
+                                                  sandlock_observer_fn observer,
+                                                  void *user_data,
+                                                  sandlock_free_fn free_data,
+                                                  const sandlock_observer_options *options,
+                                                  sandlock_error **err);
 
 /**
  * The path, as the task gave it: any bytes. It lives as long as the request.
@@ -1345,8 +1422,13 @@ sandlock_status sandlock_output_usage(const sandlock_output *output,
 const sandlock_enforcement *sandlock_output_enforcement(const sandlock_output *output);
 
 /**
- * Failure `index` of a handler or observer that did not end the run, of the first hundred; NULL
- * behind the last one.
+ * How many failures of handlers and observers are listed, at most a hundred.
+ */
+size_t sandlock_output_handler_error_count(const sandlock_output *output);
+
+/**
+ * Failure `index` of a handler or observer that did not end the run, of the first hundred; NULL if
+ * there are not so many.
  */
 const sandlock_handler_error *sandlock_output_handler_error(const sandlock_output *output,
                                                             size_t index);
@@ -1360,6 +1442,12 @@ uint64_t sandlock_output_handler_errors_dropped(const sandlock_output *output);
  * All of it but the captured bytes, as the JSON object of `sandlock run --status-fd`. NULL for NULL.
  */
 const char *sandlock_output_json(const sandlock_output *output);
+
+/**
+ * An output of its own that says the same, which takes little: to keep what sandlock_error_output() lends.
+ * NULL for NULL.
+ */
+sandlock_output *sandlock_output_clone(const sandlock_output *output);
 
 /**
  * Frees an output. NULL is allowed.
@@ -1388,6 +1476,7 @@ void sandlock_policy_free(sandlock_policy *policy);
  *
  * SANDLOCK_ERROR_POLICY: no setting has this path, or it does not take this value.
  */
+SANDLOCK_MUST_USE
 sandlock_status sandlock_policy_set(sandlock_policy *policy,
                                     const char *setting,
                                     const char *value,
@@ -1399,6 +1488,7 @@ sandlock_status sandlock_policy_set(sandlock_policy *policy,
  * SANDLOCK_ERROR_POLICY, with every problem of the text: what is not TOML, what no setting is named
  * like, what no setting takes.
  */
+SANDLOCK_MUST_USE
 sandlock_status sandlock_policy_merge_toml(sandlock_policy *policy,
                                            const char *toml,
                                            sandlock_error **err);
@@ -1430,24 +1520,34 @@ sandlock_status sandlock_policy_explain(const sandlock_policy *policy,
                                         sandlock_error **err);
 
 /**
+ * What would be done to confine a program on this kernel, as the JSON object of
+ * `sandlock explain --json`; free `*text` with sandlock_string_free().
+ *
+ * As sandlock_policy_explain(); SANDLOCK_ERROR_POLICY also where a path or a variable is not UTF-8.
+ */
+sandlock_status sandlock_policy_explain_json(const sandlock_policy *policy,
+                                             char **text,
+                                             sandlock_error **err);
+
+/**
  * How many there are; none when the tree has ended.
  */
 size_t sandlock_processes_count(const sandlock_processes *processes);
 
 /**
- * The id of process `index`; 0 behind the last one.
+ * The id of process `index`; 0 if there are not so many.
  */
 int32_t sandlock_processes_pid(const sandlock_processes *processes, size_t index);
 
 /**
  * The id of the parent of process `index`; for those whose parent has ended, and the program itself,
- * that of the library's keeper. 0 behind the last one.
+ * that of the library's keeper. 0 if there are not so many.
  */
 int32_t sandlock_processes_parent(const sandlock_processes *processes,
                                   size_t index);
 
 /**
- * Word `word` of the command of process `index`, any bytes; NULL behind the last one. A process without
+ * Word `word` of the command of process `index`, any bytes; NULL if there are not so many. A process without
  * arguments has its name in brackets. It lives as long as the list.
  */
 const char *sandlock_processes_command(const sandlock_processes *processes,
@@ -1466,6 +1566,7 @@ void sandlock_processes_free(sandlock_processes *processes);
  * SANDLOCK_ERROR_POLICY: settings contradict each other, or a granted path is missing.
  * SANDLOCK_ERROR_UNSUPPORTED: this kernel lacks a protection that the policy demands.
  */
+SANDLOCK_MUST_USE
 sandlock_status sandlock_sandbox_new(const sandlock_policy *policy,
                                      sandlock_sandbox **sandbox,
                                      sandlock_error **err);

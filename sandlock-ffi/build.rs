@@ -4,5 +4,7 @@
 fn main() {
     let minor = std::env::var("CARGO_PKG_VERSION_MINOR").unwrap_or_default();
     println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libsandlock.so.0.{minor}");
+    // Its threads may still run, and hosts' callbacks be under way, when somebody calls dlclose(3).
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     println!("cargo:rerun-if-changed=build.rs");
 }

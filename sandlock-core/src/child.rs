@@ -62,6 +62,8 @@ impl Child {
         let theirs = Arc::clone(&shared);
         let serve = move || {
             let ended = guarded(|| serve(&theirs, &sandbox, launch, command, begun));
+            // What handlers own is freed by code of the host, which may ask about the child.
+            drop(sandbox);
             theirs.change(|state| state.ended = Some(ended));
         };
         let thread = start_deaf(|builder| builder.spawn(serve))?;
@@ -234,7 +236,9 @@ impl Child {
     }
 
     fn join(&self) {
-        if let Some(thread) = locked(&self.thread).take() {
+        // In a statement of its own, which lets go of the lock.
+        let thread = locked(&self.thread).take();
+        if let Some(thread) = thread {
             join(thread);
         }
     }
@@ -346,7 +350,10 @@ impl Shared {
 
 /// A panic of the thread has been told.
 fn join(thread: JoinHandle<()>) {
-    thread.join().ok();
+    // The thread itself can ask, in a destructor of the host's: it is about to end.
+    if thread.thread().id() != std::thread::current().id() {
+        thread.join().ok();
+    }
 }
 
 /// For states that the thread does not leave behind.

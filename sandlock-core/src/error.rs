@@ -41,7 +41,7 @@ listed! {
         /// A handler cannot be registered for that call, or with these options.
         Registration = 9,
         /// An argument cannot be used, whatever it is about: a null pointer, an unknown number or
-        /// size, text that is not UTF-8. Where a language's types rule that out, it does not come up.
+        /// size, text that is not UTF-8. Most of it comes up only where a language has no types for it.
         Argument = 10,
         /// A bug of this library.
         Internal = 11,
@@ -158,7 +158,8 @@ struct Details {
 }
 
 impl Error {
-    /// An error of this kind with nothing but a message, for those who build on this crate.
+    /// An error of this kind with nothing but a message, for the other surfaces.
+    #[doc(hidden)]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Error(Box::new(Details {
             kind,

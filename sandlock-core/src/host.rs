@@ -49,7 +49,11 @@ impl Host {
     /// ```
     pub fn current() -> &'static Host {
         static HOST: OnceLock<Host> = OnceLock::new();
-        HOST.get_or_init(Host::probe)
+        // Probed outside of the lock, for which a process that is forked meanwhile would wait for ever.
+        HOST.get().unwrap_or_else(|| {
+            let probed = Host::probe();
+            HOST.get_or_init(|| probed)
+        })
     }
 
     fn probe() -> Host {

@@ -185,6 +185,7 @@ impl Output {
 
     /// [`stdout`](Output::stdout) and [`stderr`](Output::stderr), each with one NUL behind it, for
     /// languages whose texts end there.
+    #[doc(hidden)]
     pub fn captured_with_nul(&self) -> [&[u8]; 2] {
         self.0.captured.each_ref().map(|captured| &captured.with_nul[..])
     }

@@ -1,28 +1,33 @@
 //! What handlers answer.
 
-use std::collections::HashMap;
 use std::ffi::c_void;
-use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 use std::panic::catch_unwind;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use sandlock::{NotifAction, TaskError};
 
-use crate::error::{SANDLOCK_ERROR_TASK_MEMORY, SANDLOCK_ERROR_TOO_LONG, sandlock_status};
+use crate::error::{
+    SANDLOCK_ERROR_TASK_MEMORY, SANDLOCK_ERROR_TOO_LONG, sandlock_error, sandlock_error_errno,
+    sandlock_status,
+};
+use crate::parcel::{self, Parcel};
 use crate::pointer::bytes;
 
-/// The kind of sandlock_continue().
-pub const SANDLOCK_ACTION_CONTINUE: u32 = 1;
+/// The kind of sandlock_continue(). Kinds are numbers that a register holds by no accident: a handler that
+/// forgets to return something has failed.
+pub const SANDLOCK_ACTION_CONTINUE: u32 = 0x534c_0001;
 /// The kind of sandlock_errno().
-pub const SANDLOCK_ACTION_ERRNO: u32 = 2;
+pub const SANDLOCK_ACTION_ERRNO: u32 = 0x534c_0002;
 /// The kind of sandlock_return().
-pub const SANDLOCK_ACTION_RETURN: u32 = 3;
+pub const SANDLOCK_ACTION_RETURN: u32 = 0x534c_0003;
 /// The kind of sandlock_inject_fd().
-pub const SANDLOCK_ACTION_INJECT_FD: u32 = 4;
+pub const SANDLOCK_ACTION_INJECT_FD: u32 = 0x534c_0004;
 /// The kind of sandlock_inject_bytes().
-pub const SANDLOCK_ACTION_INJECT_BYTES: u32 = 5;
+pub const SANDLOCK_ACTION_INJECT_BYTES: u32 = 0x534c_0005;
 /// The kind of sandlock_kill().
-pub const SANDLOCK_ACTION_KILL: u32 = 6;
+pub const SANDLOCK_ACTION_KILL: u32 = 0x534c_0006;
+
+/// For SANDLOCK_ACTION_INJECT_FD: the task's descriptor is closed when it executes a program.
+pub const SANDLOCK_ACTION_CLOEXEC: u32 = 1;
 
 /// What a handler answers to a call; made by the functions below, and returned once. One with all bits
 /// zero, or of an unknown kind, is a failure of the handler and refuses the call.
@@ -31,15 +36,15 @@ pub const SANDLOCK_ACTION_KILL: u32 = 6;
 pub struct sandlock_action {
     /// One of SANDLOCK_ACTION_.
     pub kind: u32,
-    /// Whether the task's descriptor is closed when it executes a program: 1 or 0.
-    pub cloexec: u32,
-    /// The error number, the value, the descriptor or the library's number for the bytes.
+    /// SANDLOCK_ACTION_CLOEXEC, or 0.
+    pub flags: u32,
+    /// The error number, the value, or the library's number for the descriptor or the bytes.
     pub value: i64,
 }
 
 impl sandlock_action {
     pub(crate) fn new(kind: u32, value: i64) -> sandlock_action {
-        sandlock_action { kind, cloexec: 0, value }
+        sandlock_action { kind, flags: 0, value }
     }
 
     /// For what the library could not make: whoever returns it has failed.
@@ -50,34 +55,43 @@ impl sandlock_action {
     fn of(action: NotifAction) -> sandlock_action {
         match action {
             NotifAction::Errno(errno) => sandlock_action::new(SANDLOCK_ACTION_ERRNO, errno.into()),
-            NotifAction::InjectFd { fd, cloexec } => inject(fd.into_raw_fd(), cloexec),
+            NotifAction::InjectFd { fd, cloexec } => inject(Parcel::Descriptor(fd), cloexec),
             _ => sandlock_action::none(),
         }
     }
 
     /// What the crate makes of it. What it owns is taken: it means nothing a second time.
     pub(crate) fn take(self) -> NotifAction {
-        let fail = |reason: String| NotifAction::Fail(reason.into());
-        match self.kind {
-            SANDLOCK_ACTION_CONTINUE => NotifAction::Continue,
+        let sandlock_action { kind, flags, value } = self;
+        match (kind, flags, value) {
+            (SANDLOCK_ACTION_CONTINUE, 0, 0) => NotifAction::Continue,
+            (SANDLOCK_ACTION_KILL, 0, 0) => NotifAction::KillSandbox,
             // What is no error number is refused with what its chain says of failures.
-            SANDLOCK_ACTION_ERRNO => NotifAction::Errno(i32::try_from(self.value).unwrap_or(0)),
-            SANDLOCK_ACTION_RETURN => NotifAction::ReturnValue(self.value),
-            SANDLOCK_ACTION_INJECT_FD => match take_descriptor(self.value) {
-                Some(fd) => NotifAction::InjectFd { fd, cloexec: self.cloexec != 0 },
-                None => fail(format!("answered with descriptor {}, which is not open", self.value)),
+            (SANDLOCK_ACTION_ERRNO, 0, _) => NotifAction::Errno(i32::try_from(value).unwrap_or(0)),
+            (SANDLOCK_ACTION_RETURN, 0, _) => NotifAction::ReturnValue(value),
+            (SANDLOCK_ACTION_INJECT_BYTES, 0, _) => match parcel::take(value) {
+                Some(Parcel::Bytes(bytes)) => NotifAction::InjectBytes(bytes),
+                _ => fail("answered with bytes that are not this callback's"),
             },
-            SANDLOCK_ACTION_INJECT_BYTES => {
-                match Parcels::of_this_process().waiting.remove(&self.value) {
-                    Some(bytes) => NotifAction::InjectBytes(bytes),
-                    None => fail("answered twice with the same bytes".to_owned()),
+            (SANDLOCK_ACTION_INJECT_FD, 0 | SANDLOCK_ACTION_CLOEXEC, _) => {
+                match parcel::take(value) {
+                    Some(Parcel::Descriptor(fd)) => {
+                        NotifAction::InjectFd { fd, cloexec: flags == SANDLOCK_ACTION_CLOEXEC }
+                    }
+                    Some(Parcel::NotOpen(number)) => {
+                        fail(format!("answered with descriptor {number}, which is not open"))
+                    }
+                    _ => fail("answered with a descriptor that is not this callback's"),
                 }
             }
-            SANDLOCK_ACTION_KILL => NotifAction::KillSandbox,
-            0 => fail("answered with an action of zeros".to_owned()),
-            kind => fail(format!("answered with an action of the unknown kind {kind}")),
+            (0, 0, 0) => fail("answered with an action of zeros"),
+            _ => fail(format!("answered with an action that nobody has made: kind {kind:#x}")),
         }
     }
+}
+
+fn fail(reason: impl Into<String>) -> NotifAction {
+    NotifAction::Fail(reason.into().into())
 }
 
 impl From<Result<NotifAction, TaskError>> for sandlock_action {
@@ -86,39 +100,9 @@ impl From<Result<NotifAction, TaskError>> for sandlock_action {
     }
 }
 
-/// The descriptor `number` of this process, if it is open.
-fn take_descriptor(number: i64) -> Option<OwnedFd> {
-    let number = i32::try_from(number).ok().filter(|number| *number >= 0)?;
-    // SAFETY: it is looked at and no more; a number that is not open is an error.
-    let flags = unsafe { libc::fcntl(number, libc::F_GETFD) };
-    // SAFETY: it is open, and the header says that it is handed over.
-    (flags >= 0).then(|| unsafe { OwnedFd::from_raw_fd(number) })
-}
-
-fn inject(number: i32, cloexec: bool) -> sandlock_action {
-    let action = sandlock_action::new(SANDLOCK_ACTION_INJECT_FD, number.into());
-    sandlock_action { cloexec: cloexec.into(), ..action }
-}
-
-/// Bytes of actions that have not been returned yet. An action has only their number, so one that is
-/// returned twice, or never was made, reaches nobody's memory.
-#[derive(Default)]
-struct Parcels {
-    waiting: HashMap<i64, Vec<u8>>,
-    last: i64,
-}
-
-impl Parcels {
-    fn of_this_process() -> MutexGuard<'static, Parcels> {
-        static PARCELS: LazyLock<Mutex<Parcels>> = LazyLock::new(Mutex::default);
-        PARCELS.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn put(&mut self, bytes: Vec<u8>) -> i64 {
-        self.last += 1;
-        self.waiting.insert(self.last, bytes);
-        self.last
-    }
+fn inject(parcel: Parcel, cloexec: bool) -> sandlock_action {
+    let action = sandlock_action::new(SANDLOCK_ACTION_INJECT_FD, parcel::put(parcel));
+    sandlock_action { flags: u32::from(cloexec) * SANDLOCK_ACTION_CLOEXEC, ..action }
 }
 
 /// Goes on with the next handler; after the last one the kernel carries the call out, as far as the
@@ -147,6 +131,15 @@ pub extern "C" fn sandlock_refuse(status: sandlock_status) -> sandlock_action {
     })
 }
 
+/// The call fails with the error number that `err` has about the task, EPERM where it has none: as
+/// sandlock_refuse(), for functions of the notification that give an error object. `err` stays the
+/// caller's.
+#[unsafe(no_mangle)]
+pub extern "C" fn sandlock_refuse_error(err: Option<&sandlock_error>) -> sandlock_action {
+    let number = sandlock_error_errno(err);
+    sandlock_errno(if (1..=4095).contains(&number) { number } else { libc::EPERM })
+}
+
 /// The call returns this, and the kernel does nothing. Programs take -4095 to -1 for error numbers.
 #[unsafe(no_mangle)]
 pub extern "C" fn sandlock_return(value: i64) -> sandlock_action {
@@ -154,14 +147,16 @@ pub extern "C" fn sandlock_return(value: i64) -> sandlock_action {
 }
 
 /// The task gets a descriptor for the file that `fd` is open on, and the call returns its number. `fd`
-/// is the action's from here on: it is closed when the task has its own. Return dup(fd) to keep yours.
+/// is the action's from here on: it is closed when the task has its own. Pass dup(fd) to keep yours. Make
+/// the action in the callback that returns it.
 #[unsafe(no_mangle)]
 pub extern "C" fn sandlock_inject_fd(fd: i32, cloexec: bool) -> sandlock_action {
-    inject(fd, cloexec)
+    catch_unwind(|| inject(Parcel::descriptor(fd), cloexec)).unwrap_or(sandlock_action::none())
 }
 
 /// The task gets a descriptor for a file in memory that holds these bytes and cannot be changed, and the
-/// call returns its number. The bytes are copied. It is close-on-exec if the call asked for that, or is
+/// call returns its number. The bytes are copied; make the action in the callback that returns it. It is
+/// close-on-exec if the call asked for that, or is
 /// not one that opens by path. The action has all bits zero if `data` is NULL and `length` is not 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sandlock_inject_bytes(
@@ -171,8 +166,7 @@ pub unsafe extern "C" fn sandlock_inject_bytes(
     let inject = || {
         // SAFETY: as the header asks of callers.
         let bytes = unsafe { bytes(data, length, "data") }.ok()?.to_vec();
-        let number = Parcels::of_this_process().put(bytes);
-        Some(sandlock_action::new(SANDLOCK_ACTION_INJECT_BYTES, number))
+        Some(sandlock_action::new(SANDLOCK_ACTION_INJECT_BYTES, parcel::put(Parcel::Bytes(bytes))))
     };
     catch_unwind(inject).ok().flatten().unwrap_or_else(sandlock_action::none)
 }
@@ -216,18 +210,40 @@ mod tests {
     #[test]
     fn what_nobody_made_is_a_failure() {
         assert!(failure(sandlock_action::none()).contains("zeros"));
-        for kind in [7, 100, u32::MAX] {
-            assert!(failure(sandlock_action::new(kind, 0)).contains("unknown kind"));
+        for kind in [1, 2, 7, 100, SANDLOCK_ACTION_CONTINUE + 16, u32::MAX] {
+            assert!(failure(sandlock_action::new(kind, 0)).contains("nobody"));
         }
-        assert!(
-            failure(sandlock_action::new(SANDLOCK_ACTION_INJECT_BYTES, 1 << 40)).contains("twice")
-        );
-        for number in [-1, i64::MIN, 1 << 33, 1_000_000_000] {
-            assert!(
-                failure(sandlock_action::new(SANDLOCK_ACTION_INJECT_FD, number))
-                    .contains("not open")
-            );
+        for made in [sandlock_continue(), sandlock_kill(), sandlock_errno(1), sandlock_return(1)] {
+            assert!(failure(sandlock_action { flags: 1, ..made }).contains("nobody"));
         }
+        for made in [sandlock_continue(), sandlock_kill()] {
+            assert!(failure(sandlock_action { value: 1, ..made }).contains("nobody"));
+        }
+        let bytes = sandlock_action::new(SANDLOCK_ACTION_INJECT_BYTES, 1 << 40);
+        assert!(failure(bytes).contains("not this callback's"));
+        let fd = sandlock_action::new(SANDLOCK_ACTION_INJECT_FD, 0);
+        assert!(failure(fd).contains("not this callback's"));
+    }
+
+    #[test]
+    fn a_descriptor_is_handed_over_once() {
+        use std::os::fd::IntoRawFd;
+        let open = || std::fs::File::open("/dev/null").unwrap().into_raw_fd();
+        for cloexec in [true, false] {
+            let action = sandlock_inject_fd(open(), cloexec);
+            assert!(failure(sandlock_action { flags: 2, ..action }).contains("nobody"));
+            match action.take() {
+                NotifAction::InjectFd { cloexec: taken, .. } => assert_eq!(taken, cloexec),
+                other => panic!("no descriptor: {other:?}"),
+            }
+            assert!(failure(action).contains("not this callback's"));
+        }
+        for number in [-1, i32::MIN, 1_000_000_000] {
+            assert!(failure(sandlock_inject_fd(number, false)).contains("not open"));
+        }
+        // Another thread's is nobody's here.
+        let theirs = std::thread::spawn(move || sandlock_inject_fd(open(), true)).join().unwrap();
+        assert!(failure(theirs).contains("not this callback's"));
     }
 
     #[test]
@@ -235,10 +251,10 @@ mod tests {
         let (one, two) = (inject_bytes(b"one"), inject_bytes(b""));
         assert_eq!(injected(two), b"");
         assert_eq!(injected(one), b"one");
-        assert!(failure(one).contains("twice"));
+        assert!(failure(one).contains("not this callback's"));
         let discarded = inject_bytes(b"three");
         sandlock_action_discard(discarded);
-        assert!(failure(discarded).contains("twice"));
+        assert!(failure(discarded).contains("not this callback's"));
         // SAFETY: NULL is refused.
         let nothing = unsafe { sandlock_inject_bytes(std::ptr::null(), 1) };
         assert!(failure(nothing).contains("zeros"));

@@ -2,6 +2,7 @@
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
+use std::ptr::NonNull;
 use std::time::Duration;
 
 use sandlock::Child;
@@ -9,21 +10,21 @@ use sandlock::Child;
 use crate::error::{SANDLOCK_OK, SANDLOCK_RUNNING, sandlock_error, sandlock_status};
 use crate::extensible;
 use crate::guard::{attempt, attempt_for, free, look};
-use crate::output::sandlock_output;
-use crate::pointer::{give, needed};
+use crate::output::{give_output, sandlock_output};
+use crate::pointer::{give, needed, shared};
 use crate::processes::sandlock_processes;
-use crate::sandbox::give_output;
 use crate::usage::sandlock_usage;
 
 /// A running program and everything it started.
 ///
 /// Every function may be called from any thread at any time, and as often as one likes, until
-/// sandlock_child_free(): what comes too late changes nothing. In a process that was forked from the one
+/// sandlock_child_free(): a call that comes too late has no effect. In a process that was forked from the one
 /// that started the program, waiting and signalling are errors (SANDLOCK_ERROR_IO, ECHILD), and freeing
 /// it ends nothing: the tree is not that process's.
 pub struct sandlock_child(pub(crate) Child);
 
-/// The process id of the program, which means somebody else when it has ended; 0 for NULL.
+/// The process id of the program, which the kernel can give to another one when this one has ended; 0
+/// for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn sandlock_child_pid(child: Option<&sandlock_child>) -> i32 {
     look(child, 0, |child| child.0.id().cast_signed())
@@ -39,20 +40,23 @@ pub extern "C" fn sandlock_child_fd(child: Option<&sandlock_child>) -> i32 {
 /// Our end of a piped descriptor 0, which is the caller's from here on, to be closed; -1 if it was
 /// not piped, or has been given out.
 #[unsafe(no_mangle)]
-pub extern "C" fn sandlock_child_stdin(child: Option<&sandlock_child>) -> i32 {
-    give_end(child, |child| child.stdin().map(OwnedFd::from))
+pub unsafe extern "C" fn sandlock_child_stdin(child: Option<NonNull<sandlock_child>>) -> i32 {
+    // SAFETY: as the header asks of callers.
+    give_end(unsafe { shared(child, "child") }.ok(), |child| child.stdin().map(OwnedFd::from))
 }
 
 /// Our end of a piped descriptor 1: as sandlock_child_stdin().
 #[unsafe(no_mangle)]
-pub extern "C" fn sandlock_child_stdout(child: Option<&sandlock_child>) -> i32 {
-    give_end(child, |child| child.stdout().map(OwnedFd::from))
+pub unsafe extern "C" fn sandlock_child_stdout(child: Option<NonNull<sandlock_child>>) -> i32 {
+    // SAFETY: as the header asks of callers.
+    give_end(unsafe { shared(child, "child") }.ok(), |child| child.stdout().map(OwnedFd::from))
 }
 
 /// Our end of a piped descriptor 2: as sandlock_child_stdin().
 #[unsafe(no_mangle)]
-pub extern "C" fn sandlock_child_stderr(child: Option<&sandlock_child>) -> i32 {
-    give_end(child, |child| child.stderr().map(OwnedFd::from))
+pub unsafe extern "C" fn sandlock_child_stderr(child: Option<NonNull<sandlock_child>>) -> i32 {
+    // SAFETY: as the header asks of callers.
+    give_end(unsafe { shared(child, "child") }.ok(), |child| child.stderr().map(OwnedFd::from))
 }
 
 fn give_end(child: Option<&sandlock_child>, take: impl FnOnce(&Child) -> Option<OwnedFd>) -> i32 {
@@ -105,23 +109,25 @@ pub extern "C" fn sandlock_child_wait_timeout(
 ///
 /// SANDLOCK_ERROR_IO: this process may not signal, by a filter of its own.
 #[unsafe(no_mangle)]
-pub extern "C" fn sandlock_child_kill(
-    child: Option<&sandlock_child>,
+pub unsafe extern "C" fn sandlock_child_kill(
+    child: Option<NonNull<sandlock_child>>,
     err: Option<&mut MaybeUninit<*mut sandlock_error>>,
 ) -> sandlock_status {
-    attempt(err, || needed(child, "child")?.0.kill())
+    // SAFETY: as the header asks of callers.
+    attempt(err, || unsafe { shared(child, "child") }?.0.kill())
 }
 
 /// Sends a signal to the program itself. One that has ended gets none.
 ///
 /// SANDLOCK_ERROR_IO: there is no such signal; otherwise as sandlock_child_kill().
 #[unsafe(no_mangle)]
-pub extern "C" fn sandlock_child_signal(
-    child: Option<&sandlock_child>,
+pub unsafe extern "C" fn sandlock_child_signal(
+    child: Option<NonNull<sandlock_child>>,
     signal: i32,
     err: Option<&mut MaybeUninit<*mut sandlock_error>>,
 ) -> sandlock_status {
-    attempt(err, || needed(child, "child")?.0.signal(signal))
+    // SAFETY: as the header asks of callers.
+    attempt(err, || unsafe { shared(child, "child") }?.0.signal(signal))
 }
 
 /// Stops every process of the tree (SIGSTOP) and returns when all have stopped. Time goes on: a timeout
@@ -129,22 +135,24 @@ pub extern "C" fn sandlock_child_signal(
 ///
 /// SANDLOCK_ERROR_IO: a process could not be stopped, and others may be.
 #[unsafe(no_mangle)]
-pub extern "C" fn sandlock_child_pause(
-    child: Option<&sandlock_child>,
+pub unsafe extern "C" fn sandlock_child_pause(
+    child: Option<NonNull<sandlock_child>>,
     err: Option<&mut MaybeUninit<*mut sandlock_error>>,
 ) -> sandlock_status {
-    attempt(err, || needed(child, "child")?.0.pause())
+    // SAFETY: as the header asks of callers.
+    attempt(err, || unsafe { shared(child, "child") }?.0.pause())
 }
 
 /// Lets every process of the tree go on (SIGCONT).
 ///
 /// SANDLOCK_ERROR_IO: a process could not be signalled.
 #[unsafe(no_mangle)]
-pub extern "C" fn sandlock_child_resume(
-    child: Option<&sandlock_child>,
+pub unsafe extern "C" fn sandlock_child_resume(
+    child: Option<NonNull<sandlock_child>>,
     err: Option<&mut MaybeUninit<*mut sandlock_error>>,
 ) -> sandlock_status {
-    attempt(err, || needed(child, "child")?.0.resume())
+    // SAFETY: as the header asks of callers.
+    attempt(err, || unsafe { shared(child, "child") }?.0.resume())
 }
 
 /// Every process of the tree at this moment; free `*processes` with sandlock_processes_free().

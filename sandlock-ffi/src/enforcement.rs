@@ -8,11 +8,11 @@ use crate::guard::{free, look};
 use crate::text::{c_text, lent};
 
 /// Protections that hold, by name.
-pub const SANDLOCK_ENFORCED: u32 = 1;
+pub const SANDLOCK_ENFORCEMENT_ENFORCED: u32 = 1;
 /// Protections that this kernel lacks, which the policy accepts.
-pub const SANDLOCK_DEGRADED: u32 = 2;
+pub const SANDLOCK_ENFORCEMENT_DEGRADED: u32 = 2;
 /// What the policy itself lifts from the defaults.
-pub const SANDLOCK_WEAKENED: u32 = 3;
+pub const SANDLOCK_ENFORCEMENT_WEAKENED: u32 = 3;
 
 /// What is enforced, degraded and weakened. It never changes.
 pub struct sandlock_enforcement {
@@ -26,6 +26,12 @@ impl sandlock_enforcement {
         let lists = [enforced, degraded, weakened].map(|list| list.iter().map(c_text).collect());
         sandlock_enforcement { landlock_abi: *landlock_abi, lists }
     }
+
+    /// The list of this number; an empty one for others.
+    fn list(&self, number: u32) -> &[CString] {
+        let index = number.checked_sub(1).map(|number| number as usize);
+        index.and_then(|index| self.lists.get(index)).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// The Landlock ABI that is used; 0 for NULL.
@@ -36,18 +42,24 @@ pub extern "C" fn sandlock_enforcement_landlock_abi(
     look(enforcement, 0, |enforcement| enforcement.landlock_abi)
 }
 
-/// Line `index` of `list`, which is SANDLOCK_ENFORCED, SANDLOCK_DEGRADED or SANDLOCK_WEAKENED; NULL
-/// behind the last one. It lives as long as the enforcement.
+/// How many lines `list` has, which is SANDLOCK_ENFORCEMENT_ENFORCED and so on; 0 for others.
+#[unsafe(no_mangle)]
+pub extern "C" fn sandlock_enforcement_count(
+    enforcement: Option<&sandlock_enforcement>,
+    list: u32,
+) -> usize {
+    look(enforcement, 0, |enforcement| enforcement.list(list).len())
+}
+
+/// Line `index` of `list`, which is SANDLOCK_ENFORCEMENT_ENFORCED, SANDLOCK_ENFORCEMENT_DEGRADED or SANDLOCK_ENFORCEMENT_WEAKENED; NULL if
+/// there are not so many. It lives as long as the enforcement.
 #[unsafe(no_mangle)]
 pub extern "C" fn sandlock_enforcement_line(
     enforcement: Option<&sandlock_enforcement>,
     list: u32,
     index: usize,
 ) -> *const c_char {
-    look(enforcement, std::ptr::null(), |enforcement| {
-        let list = list.checked_sub(1).and_then(|list| enforcement.lists.get(list as usize));
-        lent(list.and_then(|list| list.get(index)))
-    })
+    look(enforcement, std::ptr::null(), |enforcement| lent(enforcement.list(list).get(index)))
 }
 
 /// Frees an enforcement of sandlock_confine_self(), not one of an output. NULL is allowed.

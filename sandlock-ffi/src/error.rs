@@ -9,8 +9,8 @@ use crate::handler_error::sandlock_handler_error;
 use crate::output::sandlock_output;
 use crate::text::{c_text, lent};
 
-/// What became of a call: SANDLOCK_OK, or one of SANDLOCK_ERROR_. The numbers never change their
-/// meaning; later versions can have more.
+/// What became of a call: SANDLOCK_OK, or one of SANDLOCK_ERROR_; for functions that wait for a time also
+/// SANDLOCK_RUNNING. The numbers never change their meaning; later versions can have more.
 pub type sandlock_status = i32;
 
 /// It was done.
@@ -29,7 +29,8 @@ pub const SANDLOCK_ERROR_COMMAND: sandlock_status = 3;
 pub const SANDLOCK_ERROR_NOT_FOUND: sandlock_status = 4;
 /// The command exists but cannot be executed, or the policy does not let it start.
 pub const SANDLOCK_ERROR_CANNOT_EXECUTE: sandlock_status = 5;
-/// The program could not be started; sandlock_error_step() says where it failed.
+/// The program could not be started, or a thread not be confined; sandlock_error_step() says where it
+/// failed.
 pub const SANDLOCK_ERROR_SPAWN: sandlock_status = 6;
 /// A system call of the library itself failed; sandlock_error_errno() says how.
 pub const SANDLOCK_ERROR_IO: sandlock_status = 7;
@@ -97,6 +98,10 @@ pub struct sandlock_error {
 }
 
 impl sandlock_error {
+    pub(crate) fn status(&self) -> sandlock_status {
+        self.error.kind().code()
+    }
+
     pub(crate) fn new(error: Error) -> sandlock_error {
         let texts = |problem: &Problem| (c_text(&problem.setting), c_text(&problem.message));
         sandlock_error {
@@ -113,7 +118,7 @@ impl sandlock_error {
 /// The status that came with the error. SANDLOCK_OK for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn sandlock_error_kind(err: Option<&sandlock_error>) -> sandlock_status {
-    look(err, SANDLOCK_OK, |err| err.error.kind().code())
+    look(err, SANDLOCK_OK, sandlock_error::status)
 }
 
 /// The errno(3) behind the failure; 0 where there is none, and for NULL.
@@ -122,10 +127,10 @@ pub extern "C" fn sandlock_error_errno(err: Option<&sandlock_error>) -> i32 {
     look(err, 0, |err| err.error.errno().unwrap_or(0))
 }
 
-/// One line with everything that a user needs, settings and hint included, UTF-8. NULL for NULL.
+/// One line with everything that a user needs, settings and hint included, UTF-8; "no error" for NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn sandlock_error_message(err: Option<&sandlock_error>) -> *const c_char {
-    look(err, std::ptr::null(), |err| err.message.as_ptr())
+    look(err, c"no error".as_ptr(), |err| err.message.as_ptr())
 }
 
 /// The dotted path of the setting at fault, the first where there are several; NULL where none is.
@@ -140,7 +145,7 @@ pub extern "C" fn sandlock_error_hint(err: Option<&sandlock_error>) -> *const c_
     look(err, std::ptr::null(), |err| lent(err.hint.as_ref()))
 }
 
-/// The step of a start that failed, one of SANDLOCK_STEP_; 0 where it was none.
+/// The step of a start, or of sandlock_confine_self(), that failed, one of SANDLOCK_STEP_; 0 where it was none.
 #[unsafe(no_mangle)]
 pub extern "C" fn sandlock_error_step(err: Option<&sandlock_error>) -> i32 {
     look(err, 0, |err| err.error.step().map_or(0, |step| step as i32))
@@ -202,7 +207,7 @@ pub extern "C" fn sandlock_status_text(status: sandlock_status) -> *const c_char
         SANDLOCK_ERROR_COMMAND => c"the command cannot be used",
         SANDLOCK_ERROR_NOT_FOUND => c"the command does not exist",
         SANDLOCK_ERROR_CANNOT_EXECUTE => c"the command cannot be executed",
-        SANDLOCK_ERROR_SPAWN => c"the program could not be started",
+        SANDLOCK_ERROR_SPAWN => c"a step of starting or confining failed",
         SANDLOCK_ERROR_IO => c"a system call failed",
         SANDLOCK_ERROR_HANDLER => c"a handler failed",
         SANDLOCK_ERROR_REGISTRATION => c"the handler cannot be registered",

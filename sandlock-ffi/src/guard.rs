@@ -1,6 +1,7 @@
 //! The way in and out of every function: no panic leaves it, and every failure is a status and an
 //! error object.
 
+use std::ffi::c_int;
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -21,12 +22,13 @@ pub(crate) fn attempt_for(
     err: Option<&mut MaybeUninit<*mut sandlock_error>>,
     work: impl FnOnce() -> Result<sandlock_status>,
 ) -> sandlock_status {
-    match guarded(work) {
+    let _cancelled_later = NotNow::begin();
+    match guarded(|| work().map_err(|error| Box::new(sandlock_error::new(error)))) {
         Ok(status) => status,
         Err(error) => {
-            let status = error.kind().code();
+            let status = error.status();
             if let Some(place) = err {
-                place.write(Box::into_raw(Box::new(sandlock_error::new(error))));
+                place.write(Box::into_raw(error));
             }
             status
         }
@@ -42,11 +44,44 @@ pub(crate) fn look<T, V>(subject: Option<&T>, otherwise: V, look: impl FnOnce(&T
 
 /// Frees what `object` has; nothing for NULL.
 pub(crate) fn free<T>(object: Option<Box<T>>) {
+    let _cancelled_later = NotNow::begin();
     // A destructor that panics has freed what it could.
     catch_unwind(AssertUnwindSafe(|| drop(object))).ok();
 }
 
-fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    let panicked = |_| Err(Error::new(ErrorKind::Internal, "sandlock panicked: this is a bug"));
+fn guarded<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+    let panicked = |_| {
+        let bug = Error::new(ErrorKind::Internal, "sandlock panicked: this is a bug");
+        Err(Box::new(sandlock_error::new(bug)))
+    };
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(panicked)
+}
+
+type Outcome<T> = std::result::Result<T, Box<sandlock_error>>;
+
+/// While it lives, the thread is not cancelled: pthread_cancel(3) unwinds through whoever waits, which
+/// would end the process here. What is asked for meanwhile happens afterwards.
+struct NotNow(c_int);
+
+unsafe extern "C" {
+    fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
+}
+
+/// Of pthread.h, in glibc and musl.
+const PTHREAD_CANCEL_DISABLE: c_int = 1;
+
+impl NotNow {
+    fn begin() -> NotNow {
+        let mut old = PTHREAD_CANCEL_DISABLE;
+        // SAFETY: it is about the calling thread, and there is room for the old state.
+        unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &raw mut old) };
+        NotNow(old)
+    }
+}
+
+impl Drop for NotNow {
+    fn drop(&mut self) {
+        // SAFETY: the state that was found; there is no room for another one.
+        unsafe { pthread_setcancelstate(self.0, std::ptr::null_mut()) };
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::{c_char, c_long, c_void};
 use std::mem::MaybeUninit;
+use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ use crate::error::{sandlock_error, sandlock_status};
 use crate::extensible::{self, Extensible};
 use crate::guard::attempt;
 use crate::notif::sandlock_notif;
-use crate::observer::shown;
-use crate::pointer::{needed, wrong};
+use crate::options::shown;
+use crate::pointer::{needed, shared, slice, some, wrong};
 use crate::sandbox::sandlock_sandbox;
 use crate::user_data::{UserData, sandlock_free_fn};
 use crate::when::sandlock_when;
@@ -33,7 +34,7 @@ pub const SANDLOCK_PRIORITY_AFTER: u32 = 0;
 /// the built-ins".
 pub const SANDLOCK_PRIORITY_BEFORE: u32 = 1;
 
-/// How a handler is called. Set `size`, and what you want of the rest; zero is what is usual.
+/// How a handler is called. Set `size`, and what you want of the rest; zero selects the default.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct sandlock_handler_options {
@@ -55,7 +56,7 @@ pub struct sandlock_handler_options {
     /// SANDLOCK_ERROR_HANDLER. An error number: the call fails with it, and the failure is listed in
     /// the output.
     pub on_error: i32,
-    /// SANDLOCK_ALLOW_INTERRUPTIBLE, or 0.
+    /// SANDLOCK_OPTION_ALLOW_INTERRUPTIBLE, or 0.
     pub flags: u64,
 }
 
@@ -112,11 +113,12 @@ impl Handler for Callback {
 /// registration fails, `user_data` stays the caller's and is not freed.
 ///
 /// SANDLOCK_ERROR_REGISTRATION: there is no such call, the policy refuses it, so that nobody would be
-/// asked, it must not be trapped, or the options mean nothing. SANDLOCK_ERROR_UNSUPPORTED: this kernel
-/// asks nobody.
+/// asked, it cannot be trapped, or the options are invalid. SANDLOCK_ERROR_UNSUPPORTED: calls cannot be
+/// passed to a supervisor here; the kernel, or a container, prevents it.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sandlock_sandbox_add_handler(
-    sandbox: Option<&sandlock_sandbox>,
+    sandbox: Option<NonNull<sandlock_sandbox>>,
     syscall: c_long,
     handler: sandlock_handler_fn,
     user_data: *mut c_void,
@@ -125,21 +127,61 @@ pub unsafe extern "C" fn sandlock_sandbox_add_handler(
     err: Option<&mut MaybeUninit<*mut sandlock_error>>,
 ) -> sandlock_status {
     attempt(err, || {
-        let sandbox = needed(sandbox, "sandbox")?;
-        let function = needed(handler, "handler")?;
-        // SAFETY: as the header asks of callers.
-        let options = match unsafe { extensible::read(options, "options") }? {
-            // SAFETY: as above.
-            Some(given) => unsafe { given.options() }?,
-            None => HandlerOptions::new().name(HANDLER),
-        };
         let user_data = UserData::new(user_data, free_data);
-        let callback = Arc::new(Callback { function, user_data });
-        let ours = Arc::clone(&callback);
-        sandbox.change(|sandbox| sandbox.add_handler_with(syscall, ours, options))?;
-        callback.user_data.take_over();
-        Ok(())
+        // SAFETY: as the header asks of callers.
+        unsafe { register(shared(sandbox, "sandbox")?, &[syscall], handler, user_data, options) }
     })
+}
+
+/// As sandlock_sandbox_add_handler(), for each of `count` calls: all of them or none. A rule about paths
+/// needs open, openat, openat2 and creat, for example. `user_data` is freed once, for all.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sandlock_sandbox_add_handler_for(
+    sandbox: Option<NonNull<sandlock_sandbox>>,
+    syscalls: *const c_long,
+    count: usize,
+    handler: sandlock_handler_fn,
+    user_data: *mut c_void,
+    free_data: sandlock_free_fn,
+    options: *const sandlock_handler_options,
+    err: Option<&mut MaybeUninit<*mut sandlock_error>>,
+) -> sandlock_status {
+    attempt(err, || {
+        let user_data = UserData::new(user_data, free_data);
+        // SAFETY: as the header asks of callers.
+        unsafe {
+            let syscalls = some(slice(syscalls, count, "syscalls")?, "syscalls")?;
+            register(shared(sandbox, "sandbox")?, syscalls, handler, user_data, options)
+        }
+    })
+}
+
+/// # Safety
+///
+/// As the header asks of callers.
+unsafe fn register(
+    sandbox: &sandlock_sandbox,
+    syscalls: &[c_long],
+    handler: sandlock_handler_fn,
+    user_data: UserData,
+    options: *const sandlock_handler_options,
+) -> Result<()> {
+    let function = needed(handler, "handler")?;
+    // SAFETY: as the caller promises.
+    let options = match unsafe { extensible::read(options, "options") }? {
+        // SAFETY: as above.
+        Some(given) => unsafe { given.options() }?,
+        None => HandlerOptions::new().name(HANDLER),
+    };
+    let callback = Arc::new(Callback { function, user_data });
+    sandbox.change(|sandbox| {
+        syscalls.iter().try_fold(sandbox, |sandbox, &syscall| {
+            sandbox.add_handler_with(syscall, Arc::clone(&callback), options.clone())
+        })
+    })?;
+    callback.user_data.take_over();
+    Ok(())
 }
 
 /// The name of a handler that has none.

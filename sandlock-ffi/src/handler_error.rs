@@ -4,10 +4,9 @@ use std::ffi::{CString, c_char, c_long, c_void};
 
 use sandlock::HandlerError;
 
+use crate::cause::Cause;
 use crate::guard::look;
-use crate::notif::ForeignCause;
 use crate::text::c_text;
-use crate::user_data::sandlock_free_fn;
 
 /// A handler or observer that failed. It belongs to the error or output that gave it out.
 pub struct sandlock_handler_error {
@@ -33,7 +32,7 @@ pub extern "C" fn sandlock_handler_error_syscall(
 
 /// Its name: see sandlock_handler_options.
 #[unsafe(no_mangle)]
-pub extern "C" fn sandlock_handler_error_handler(
+pub extern "C" fn sandlock_handler_error_name(
     failure: Option<&sandlock_handler_error>,
 ) -> *const c_char {
     look(failure, std::ptr::null(), |failure| failure.handler.as_ptr())
@@ -47,16 +46,15 @@ pub extern "C" fn sandlock_handler_error_message(
     look(failure, std::ptr::null(), |failure| failure.message.as_ptr())
 }
 
-/// What was handed to sandlock_notif_fail() together with the function `free_cause`; NULL where there
-/// is nothing, or where it came with another function. So one who knows what the function frees knows
-/// what this points to. It lives as long as the failure.
+/// The cause that was handed to sandlock_notif_fail() together with this `type`; NULL where there is
+/// none, or it came with another one, and for a `type` of NULL. It lives as long as the failure.
 #[unsafe(no_mangle)]
 pub extern "C" fn sandlock_handler_error_cause(
     failure: Option<&sandlock_handler_error>,
-    free_cause: sandlock_free_fn,
-) -> *mut c_void {
-    look(failure, std::ptr::null_mut(), |failure| {
-        let cause = failure.error.cause().and_then(|cause| cause.downcast_ref::<ForeignCause>());
-        cause.map_or(std::ptr::null_mut(), |cause| cause.freed_by(free_cause))
+    r#type: *const c_void,
+) -> *const c_void {
+    look(failure, std::ptr::null(), |failure| {
+        let cause = failure.error.cause().and_then(|cause| cause.downcast_ref::<Cause>());
+        cause.map_or(std::ptr::null(), |cause| cause.object(r#type))
     })
 }

@@ -37,16 +37,16 @@ pub const SANDLOCK_LAUNCH_INTERACTIVE: u64 = 1;
 pub struct sandlock_stdio {
     /// One of SANDLOCK_STDIO_.
     pub kind: u32,
-    /// For SANDLOCK_STDIO_FD. It stays the caller's.
+    /// For SANDLOCK_STDIO_FD, which copies it; 0 otherwise.
     pub fd: i32,
-    /// For SANDLOCK_STDIO_BYTES.
+    /// For SANDLOCK_STDIO_BYTES; NULL otherwise.
     pub data: *const c_void,
-    /// For SANDLOCK_STDIO_BYTES.
+    /// For SANDLOCK_STDIO_BYTES; 0 otherwise.
     pub length: usize,
 }
 
 /// A command, its descriptors and its surroundings. Set `size` and `argv`, and what you want of the
-/// rest; zero is what is usual.
+/// rest; zero selects the default.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct sandlock_launch {
@@ -132,6 +132,7 @@ impl sandlock_launch {
     unsafe fn with_streams(&self, mut launch: Launch) -> Result<Launch> {
         let sandlock_stdio { kind, data, length, .. } = self.r#in;
         if kind == SANDLOCK_STDIO_BYTES {
+            self.r#in.check_unused("in")?;
             // SAFETY: as the caller promises.
             launch = launch.input(unsafe { bytes(data, length, "in.data") }?);
         } else if let Some(stdin) = self.r#in.stdio("in")? {
@@ -150,6 +151,7 @@ impl sandlock_launch {
 impl sandlock_stdio {
     /// `None` for what is usual.
     fn stdio(&self, name: &str) -> Result<Option<Stdio>> {
+        self.check_unused(name)?;
         Ok(Some(match self.kind {
             SANDLOCK_STDIO_DEFAULT => return Ok(None),
             SANDLOCK_STDIO_INHERIT => Stdio::inherit(),
@@ -160,6 +162,23 @@ impl sandlock_stdio {
             SANDLOCK_STDIO_BYTES => return Err(wrong(format!("{name} takes no bytes"))),
             kind => return Err(wrong(format!("{name}: there is no kind {kind} of stream"))),
         }))
+    }
+
+    /// A field that the kind does not use was meant for another kind.
+    fn check_unused(&self, name: &str) -> Result<()> {
+        let has_fd = self.fd != 0 && self.kind != SANDLOCK_STDIO_FD;
+        let has_data = !self.data.is_null() || self.length != 0;
+        match self.kind {
+            SANDLOCK_STDIO_BYTES if has_fd => Err(wrong(format!("{name}.fd means nothing here"))),
+            SANDLOCK_STDIO_BYTES => Ok(()),
+            _ if has_fd => {
+                Err(wrong(format!("{name}.fd is set, but kind is not SANDLOCK_STDIO_FD")))
+            }
+            _ if has_data => {
+                Err(wrong(format!("{name}.data is set, but kind is not SANDLOCK_STDIO_BYTES")))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn descriptor(&self, name: &str) -> Result<Stdio> {

@@ -16,6 +16,7 @@
 #![allow(clippy::missing_safety_doc)]
 
 pub mod action;
+mod cause;
 pub mod child;
 pub mod confine;
 pub mod enforcement;
@@ -29,7 +30,9 @@ pub mod launch;
 pub mod notif;
 pub mod observer;
 pub mod open_request;
+pub mod options;
 pub mod output;
+mod parcel;
 mod pointer;
 pub mod policy;
 pub mod processes;

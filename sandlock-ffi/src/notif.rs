@@ -1,7 +1,6 @@
 //! A call that waits for an answer, as callbacks see it.
 
 use std::ffi::{c_char, c_long, c_void};
-use std::fmt;
 use std::mem::MaybeUninit;
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -10,7 +9,8 @@ use std::path::PathBuf;
 use sandlock::{Error, HandlerCtx, Result, TaskError};
 
 use crate::action::sandlock_action;
-use crate::error::sandlock_status;
+use crate::cause::Cause;
+use crate::error::{sandlock_error, sandlock_status};
 use crate::guard::{attempt, look};
 use crate::open_request::sandlock_open_request;
 use crate::pointer::{buffer, bytes, give, needed, os, room, text, wrong};
@@ -45,8 +45,8 @@ pub extern "C" fn sandlock_notif_id(notif: Option<&sandlock_notif>) -> u64 {
 
 /// The id of the task that calls: a thread id, which is the process id for a first thread only.
 #[unsafe(no_mangle)]
-pub extern "C" fn sandlock_notif_pid(notif: Option<&sandlock_notif>) -> u32 {
-    look(notif, 0, |notif| notif.cx().pid())
+pub extern "C" fn sandlock_notif_pid(notif: Option<&sandlock_notif>) -> i32 {
+    look(notif, 0, |notif| notif.cx().pid().cast_signed())
 }
 
 /// The number of the call, SYS_openat and its like; -1 for NULL.
@@ -82,7 +82,7 @@ pub extern "C" fn sandlock_notif_is_waiting(notif: Option<&sandlock_notif>) -> b
 }
 
 /// Reads `length` bytes at `address` of the task's memory, at most 16 MiB. If it fails, the buffer holds
-/// zeros; there is no error object.
+/// zeros, but for a `length` beyond 16 MiB, when nothing is written; there is no error object.
 ///
 /// SANDLOCK_ERROR_TASK_MEMORY: not all of them are mapped. SANDLOCK_ERROR_TOO_LONG: more than 16 MiB.
 /// SANDLOCK_ERROR_TASK_GONE: the task waits no more. SANDLOCK_ERROR_TASK: this process may not read the
@@ -95,6 +95,7 @@ pub unsafe extern "C" fn sandlock_notif_read(
     length: usize,
 ) -> sandlock_status {
     attempt(None, || {
+        check_length(length)?;
         // SAFETY: as the header asks of callers.
         let buffer = unsafe { buffer(data, length, "data") }?;
         needed(notif, "notif")?.cx().read_child_mem_into(address, buffer).map_err(Error::from)
@@ -160,6 +161,7 @@ pub unsafe extern "C" fn sandlock_notif_write(
     length: usize,
 ) -> sandlock_status {
     attempt(None, || {
+        check_length(length)?;
         // SAFETY: as the header asks of callers.
         let data = unsafe { bytes(data, length, "data") }?;
         needed(notif, "notif")?.cx().write_child_mem(address, data).map_err(Error::from)
@@ -169,7 +171,7 @@ pub unsafe extern "C" fn sandlock_notif_write(
 /// Writes `path` as a person would want to see it into `shown`: from the task's root on, with the
 /// directory that it is relative to, the task's own (`directory` is AT_FDCWD) or that of its descriptor
 /// `directory`, and without `.`, `..` and doubled slashes. `shown` has room for `capacity` bytes with
-/// the NUL; `*length` (which may be NULL) is the length without it. There is no error object.
+/// the NUL; `*length` (which may be NULL) is the length without it.
 ///
 /// For display alone: never decide on it. The path can mean another file by the time it is used.
 ///
@@ -182,8 +184,9 @@ pub unsafe extern "C" fn sandlock_notif_display_path(
     shown: *mut c_char,
     capacity: usize,
     length: Option<&mut MaybeUninit<usize>>,
+    err: Option<&mut MaybeUninit<*mut sandlock_error>>,
 ) -> sandlock_status {
-    attempt(None, || {
+    attempt(err, || {
         // SAFETY: as the header asks of callers. The path is copied before the buffer is filled, which
         // may be the same.
         let path = PathBuf::from(unsafe { os(path, "path") }?);
@@ -195,7 +198,7 @@ pub unsafe extern "C" fn sandlock_notif_display_path(
 }
 
 /// Puts a copy of this process's descriptor `fd` into the task's table at `number`, closing what is
-/// there, and leaves the call unanswered. `fd` stays the caller's. There is no error object.
+/// there, and leaves the call unanswered. `fd` stays the caller's.
 ///
 /// SANDLOCK_ERROR_TASK: the kernel refuses that. SANDLOCK_ERROR_TASK_GONE.
 #[unsafe(no_mangle)]
@@ -204,8 +207,9 @@ pub extern "C" fn sandlock_notif_replace_fd(
     number: u32,
     fd: i32,
     cloexec: bool,
+    err: Option<&mut MaybeUninit<*mut sandlock_error>>,
 ) -> sandlock_status {
-    attempt(None, || {
+    attempt(err, || {
         if fd < 0 {
             return Err(wrong(format!("fd is {fd}, which is no descriptor")));
         }
@@ -217,16 +221,19 @@ pub extern "C" fn sandlock_notif_replace_fd(
 }
 
 /// Reads what the call asks to open, once: open(2), openat(2), openat2(2) and creat(2) in one shape.
-/// Free `*request` with sandlock_open_request_free(). There is no error object.
+/// Free `*request` with sandlock_open_request_free(). sandlock_refuse_error() is what to answer where it
+/// fails.
 ///
-/// SANDLOCK_ERROR_TASK: the call opens no file by path, or the kernel would refuse its arguments.
+/// SANDLOCK_ERROR_TASK: the call opens no file by path, or the kernel would refuse its arguments;
+/// sandlock_error_errno() says with which number.
 /// Otherwise as sandlock_notif_read_path().
 #[unsafe(no_mangle)]
 pub extern "C" fn sandlock_notif_open_request(
     notif: Option<&sandlock_notif>,
     request: Option<&mut MaybeUninit<*mut sandlock_open_request>>,
+    err: Option<&mut MaybeUninit<*mut sandlock_error>>,
 ) -> sandlock_status {
-    attempt(None, || {
+    attempt(err, || {
         let place = needed(request, "request")?;
         let request = needed(notif, "notif")?.cx().open_request()?;
         give(place, sandlock_open_request::new(request));
@@ -257,58 +264,35 @@ pub extern "C" fn sandlock_notif_open(
 /// `on_error` says what it means. The failure of an observer, and of a handler whose `on_error` is an
 /// error number, is listed in the output.
 ///
-/// `cause` is handed over, and given back by sandlock_handler_error_cause() to who knows `free_cause`;
-/// that function frees it, on any thread, when nobody needs it any more, at once where a failure was
-/// noted before. Both may be NULL.
+/// `cause` may be an object of yours, of any type: sandlock_handler_error_cause() gives it back to who asks
+/// with the same `type`, which is any address of yours that stands for that type. `free_cause` (which
+/// may be NULL) is called for it once, on any thread, when nobody needs it any more; at once where this
+/// callback has failed before.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sandlock_notif_fail(
     notif: Option<&sandlock_notif>,
     message: *const c_char,
     cause: *mut c_void,
     free_cause: sandlock_free_fn,
+    r#type: *const c_void,
 ) {
     let cause = UserData::new(cause, free_cause);
     cause.take_over();
     // SAFETY: as the header asks of callers.
     let message = unsafe { text(message, "message") };
     let message = message.map_or("no reason given".into(), |text| text.to_string_lossy());
-    let cause = Box::new(ForeignCause { message: message.into_owned(), cause });
-    look(notif, (), |notif| notif.cx().fail(cause as Box<dyn std::error::Error + Send + Sync>));
+    let cause = Cause::new(message.into_owned(), cause, r#type);
+    look(notif, (), |notif| notif.cx().fail(cause));
 }
-
-/// Something of a caller's that stands for an error of another language.
-pub(crate) struct ForeignCause {
-    message: String,
-    cause: UserData,
-}
-
-impl ForeignCause {
-    /// What it is, for who knows how it is freed.
-    pub(crate) fn freed_by(&self, free: sandlock_free_fn) -> *mut c_void {
-        let same = match (free, self.cause.free_fn()) {
-            (Some(one), Some(other)) => std::ptr::fn_addr_eq(one, other),
-            _ => false,
-        };
-        if same { self.cause.pointer() } else { std::ptr::null_mut() }
-    }
-}
-
-impl fmt::Debug for ForeignCause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ForeignCause").field(&self.message).finish()
-    }
-}
-
-impl fmt::Display for ForeignCause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for ForeignCause {}
 
 /// The most that is read at once.
 const MOST_BYTES: usize = 16 << 20;
+
+/// Before anything is touched: a program may have chosen the length.
+fn check_length(length: usize) -> Result<()> {
+    let limit = MOST_BYTES;
+    if length <= limit { Ok(()) } else { Err(TaskError::TooLong { limit }.into()) }
+}
 
 /// Where a caller wants a text. It holds an empty one until another has been put there.
 struct TextPlace<'a>(&'a mut [MaybeUninit<c_char>]);

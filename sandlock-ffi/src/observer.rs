@@ -2,6 +2,7 @@
 
 use std::ffi::{CString, c_char, c_long, c_void};
 use std::mem::MaybeUninit;
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 use sandlock::{HandlerCtx, Observer, ObserverOptions, Outcome, Result, Verdict};
@@ -10,7 +11,8 @@ use crate::error::{sandlock_error, sandlock_status};
 use crate::extensible::{self, Extensible};
 use crate::guard::attempt;
 use crate::notif::sandlock_notif;
-use crate::pointer::{needed, slice, utf8, wrong};
+use crate::options::shown;
+use crate::pointer::{needed, shared, slice, some};
 use crate::sandbox::sandlock_sandbox;
 use crate::text::c_text;
 use crate::user_data::{UserData, sandlock_free_fn};
@@ -53,11 +55,6 @@ pub type sandlock_observer_fn = Option<
     ),
 >;
 
-/// For `flags` of options: accepts calls that a signal must not interrupt: close, dup, fork, clone,
-/// wait and their like. A call that waits for the supervisor when a signal comes fails with EINTR, or is
-/// made once more, if it has not been received yet; programs do not expect that of these.
-pub const SANDLOCK_ALLOW_INTERRUPTIBLE: u64 = 1;
-
 /// Which calls an observer is shown. Set `size`, and what you want of the rest.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -70,7 +67,7 @@ pub struct sandlock_observer_options {
     pub when: *const sandlock_when,
     /// How many conditions `when` has.
     pub when_count: usize,
-    /// SANDLOCK_ALLOW_INTERRUPTIBLE, or 0.
+    /// SANDLOCK_OPTION_ALLOW_INTERRUPTIBLE, or 0.
     pub flags: u64,
 }
 
@@ -78,34 +75,6 @@ pub struct sandlock_observer_options {
 // asks.
 unsafe impl Extensible for sandlock_observer_options {
     const FIRST: usize = 40;
-}
-
-/// What handlers and observers have in common.
-///
-/// # Safety
-///
-/// The pointers are as the header asks.
-pub(crate) unsafe fn shown(
-    name: *const c_char,
-    when: *const sandlock_when,
-    count: usize,
-    flags: u64,
-    otherwise: &str,
-) -> Result<ObserverOptions> {
-    if flags & !SANDLOCK_ALLOW_INTERRUPTIBLE != 0 {
-        return Err(wrong(format!("there are no flags {flags:#x} of options")));
-    }
-    let name = match name.is_null() {
-        true => otherwise,
-        // SAFETY: as the caller promises.
-        false => unsafe { utf8(name, "options.name") }?,
-    };
-    // SAFETY: as above.
-    let conditions = unsafe { slice(when, count, "options.when") }?;
-    let options = ObserverOptions::new()
-        .name(name)
-        .allow_interruptible(flags & SANDLOCK_ALLOW_INTERRUPTIBLE != 0);
-    conditions.iter().try_fold(options, |options, when| Ok(options.when(when.condition()?)))
 }
 
 /// An observer in C.
@@ -155,9 +124,10 @@ fn in_numbers(outcome: Outcome) -> (u64, i64) {
 /// kernel, nobody sees. `options` may be NULL.
 ///
 /// `user_data` and `free_data`, and errors: as sandlock_sandbox_add_handler().
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sandlock_sandbox_add_observer(
-    sandbox: Option<&sandlock_sandbox>,
+    sandbox: Option<NonNull<sandlock_sandbox>>,
     syscall: c_long,
     observer: sandlock_observer_fn,
     user_data: *mut c_void,
@@ -166,23 +136,63 @@ pub unsafe extern "C" fn sandlock_sandbox_add_observer(
     err: Option<&mut MaybeUninit<*mut sandlock_error>>,
 ) -> sandlock_status {
     attempt(err, || {
-        let sandbox = needed(sandbox, "sandbox")?;
-        let function = needed(observer, "observer")?;
-        // SAFETY: as the header asks of callers.
-        let options = match unsafe { extensible::read(options, "options") }? {
-            Some(sandlock_observer_options { name, when, when_count, flags, .. }) => {
-                // SAFETY: as above.
-                unsafe { shown(name, when, when_count, flags, OBSERVER) }?
-            }
-            None => ObserverOptions::new().name(OBSERVER),
-        };
         let user_data = UserData::new(user_data, free_data);
-        let callback = Arc::new(Callback { function, user_data });
-        let ours = Arc::clone(&callback);
-        sandbox.change(|sandbox| sandbox.add_observer_with(syscall, ours, options))?;
-        callback.user_data.take_over();
-        Ok(())
+        // SAFETY: as the header asks of callers.
+        unsafe { register(shared(sandbox, "sandbox")?, &[syscall], observer, user_data, options) }
     })
+}
+
+/// As sandlock_sandbox_add_observer(), for each of `count` calls: all of them or none. `user_data` is
+/// freed once, for all.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sandlock_sandbox_add_observer_for(
+    sandbox: Option<NonNull<sandlock_sandbox>>,
+    syscalls: *const c_long,
+    count: usize,
+    observer: sandlock_observer_fn,
+    user_data: *mut c_void,
+    free_data: sandlock_free_fn,
+    options: *const sandlock_observer_options,
+    err: Option<&mut MaybeUninit<*mut sandlock_error>>,
+) -> sandlock_status {
+    attempt(err, || {
+        let user_data = UserData::new(user_data, free_data);
+        // SAFETY: as the header asks of callers.
+        unsafe {
+            let syscalls = some(slice(syscalls, count, "syscalls")?, "syscalls")?;
+            register(shared(sandbox, "sandbox")?, syscalls, observer, user_data, options)
+        }
+    })
+}
+
+/// # Safety
+///
+/// As the header asks of callers.
+unsafe fn register(
+    sandbox: &sandlock_sandbox,
+    syscalls: &[c_long],
+    observer: sandlock_observer_fn,
+    user_data: UserData,
+    options: *const sandlock_observer_options,
+) -> Result<()> {
+    let function = needed(observer, "observer")?;
+    // SAFETY: as the caller promises.
+    let options = match unsafe { extensible::read(options, "options") }? {
+        Some(sandlock_observer_options { name, when, when_count, flags, .. }) => {
+            // SAFETY: as above.
+            unsafe { shown(name, when, when_count, flags, OBSERVER) }?
+        }
+        None => ObserverOptions::new().name(OBSERVER),
+    };
+    let callback = Arc::new(Callback { function, user_data });
+    sandbox.change(|sandbox| {
+        syscalls.iter().try_fold(sandbox, |sandbox, &syscall| {
+            sandbox.add_observer_with(syscall, Arc::clone(&callback), options.clone())
+        })
+    })?;
+    callback.user_data.take_over();
+    Ok(())
 }
 
 /// The name of an observer that has none.

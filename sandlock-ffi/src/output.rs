@@ -12,7 +12,7 @@ use crate::error::{sandlock_error, sandlock_status};
 use crate::extensible;
 use crate::guard::{attempt, free, look};
 use crate::handler_error::sandlock_handler_error;
-use crate::pointer::needed;
+use crate::pointer::{give, needed};
 use crate::text::c_text;
 use crate::usage::sandlock_usage;
 
@@ -32,6 +32,13 @@ pub struct sandlock_output {
     enforcement: sandlock_enforcement,
     handler_errors: Vec<sandlock_handler_error>,
     json: OnceLock<CString>,
+}
+
+/// Hands an output out to a caller who wants it.
+pub(crate) fn give_output(place: Option<&mut MaybeUninit<*mut sandlock_output>>, output: Output) {
+    if let Some(place) = place {
+        give(place, sandlock_output::new(output));
+    }
 }
 
 impl sandlock_output {
@@ -148,8 +155,14 @@ pub extern "C" fn sandlock_output_enforcement(
     output.map(|output| &output.enforcement)
 }
 
-/// Failure `index` of a handler or observer that did not end the run, of the first hundred; NULL
-/// behind the last one.
+/// How many failures of handlers and observers are listed, at most a hundred.
+#[unsafe(no_mangle)]
+pub extern "C" fn sandlock_output_handler_error_count(output: Option<&sandlock_output>) -> usize {
+    look(output, 0, |output| output.handler_errors.len())
+}
+
+/// Failure `index` of a handler or observer that did not end the run, of the first hundred; NULL if
+/// there are not so many.
 #[unsafe(no_mangle)]
 pub extern "C" fn sandlock_output_handler_error(
     output: Option<&sandlock_output>,
@@ -168,6 +181,15 @@ pub extern "C" fn sandlock_output_handler_errors_dropped(output: Option<&sandloc
 #[unsafe(no_mangle)]
 pub extern "C" fn sandlock_output_json(output: Option<&sandlock_output>) -> *const c_char {
     look(output, std::ptr::null(), |output| output.json().as_ptr())
+}
+
+/// An output of its own that says the same, which takes little: to keep what sandlock_error_output() lends.
+/// NULL for NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn sandlock_output_clone(
+    output: Option<&sandlock_output>,
+) -> Option<Box<sandlock_output>> {
+    look(output, None, |output| Some(Box::new(sandlock_output::new(output.output.clone()))))
 }
 
 /// Frees an output. NULL is allowed.

@@ -4,6 +4,7 @@
 use std::ffi::{CStr, OsStr, c_char, c_void};
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
+use std::ptr::NonNull;
 
 use sandlock::{Error, ErrorKind, Result};
 
@@ -15,6 +16,22 @@ pub(crate) fn wrong(message: impl Into<String>) -> Error {
 /// What must not be NULL.
 pub(crate) fn needed<T>(pointer: Option<T>, name: &str) -> Result<T> {
     pointer.ok_or_else(|| wrong(format!("{name} is NULL")))
+}
+
+/// An array that must not be empty.
+pub(crate) fn some<'a, T>(array: &'a [T], name: &str) -> Result<&'a [T]> {
+    if array.is_empty() { Err(wrong(format!("{name} is empty"))) } else { Ok(array) }
+}
+
+/// An object that others may use too, although the caller changes it: what changes in it is made for
+/// that.
+///
+/// # Safety
+///
+/// NULL, or valid for `'a`.
+pub(crate) unsafe fn shared<'a, T>(pointer: Option<NonNull<T>>, name: &str) -> Result<&'a T> {
+    // SAFETY: as the caller promises.
+    needed(pointer, name).map(|pointer| unsafe { pointer.as_ref() })
 }
 
 /// Hands `value` out to a caller, who has to free it.

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
 
-use sandlock::{Host, Plan, Policy};
+use sandlock::{Error, ErrorKind, Explanation, Host, Plan, Policy};
 
 use crate::error::{sandlock_error, sandlock_status};
 use crate::guard::{attempt, free, look};
@@ -40,6 +40,7 @@ pub extern "C" fn sandlock_policy_free(policy: Option<Box<sandlock_policy>>) {
 /// the key as last part of the path. The settings are those of docs/settings.md.
 ///
 /// SANDLOCK_ERROR_POLICY: no setting has this path, or it does not take this value.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sandlock_policy_set(
     policy: Option<&mut sandlock_policy>,
@@ -59,6 +60,7 @@ pub unsafe extern "C" fn sandlock_policy_set(
 ///
 /// SANDLOCK_ERROR_POLICY, with every problem of the text: what is not TOML, what no setting is named
 /// like, what no setting takes.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sandlock_policy_merge_toml(
     policy: Option<&mut sandlock_policy>,
@@ -111,5 +113,25 @@ pub extern "C" fn sandlock_policy_explain(
     attempt(err, || {
         let policy = needed(policy, "policy")?;
         give_text(text, || Ok(Plan::new(&policy.0, Host::current())?.describe()))
+    })
+}
+
+/// What would be done to confine a program on this kernel, as the JSON object of
+/// `sandlock explain --json`; free `*text` with sandlock_string_free().
+///
+/// As sandlock_policy_explain(); SANDLOCK_ERROR_POLICY also where a path or a variable is not UTF-8.
+#[unsafe(no_mangle)]
+pub extern "C" fn sandlock_policy_explain_json(
+    policy: Option<&sandlock_policy>,
+    text: Option<&mut MaybeUninit<*mut c_char>>,
+    err: Option<&mut MaybeUninit<*mut sandlock_error>>,
+) -> sandlock_status {
+    attempt(err, || {
+        let policy = needed(policy, "policy")?;
+        give_text(text, || {
+            let explanation = Explanation::new(&policy.0, Host::current())?;
+            serde_json::to_string(&explanation)
+                .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))
+        })
     })
 }

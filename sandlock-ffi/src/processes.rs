@@ -34,7 +34,7 @@ pub extern "C" fn sandlock_processes_count(processes: Option<&sandlock_processes
     look(processes, 0, |processes| processes.0.len())
 }
 
-/// The id of process `index`; 0 behind the last one.
+/// The id of process `index`; 0 if there are not so many.
 #[unsafe(no_mangle)]
 pub extern "C" fn sandlock_processes_pid(
     processes: Option<&sandlock_processes>,
@@ -44,7 +44,7 @@ pub extern "C" fn sandlock_processes_pid(
 }
 
 /// The id of the parent of process `index`; for those whose parent has ended, and the program itself,
-/// that of the library's keeper. 0 behind the last one.
+/// that of the library's keeper. 0 if there are not so many.
 #[unsafe(no_mangle)]
 pub extern "C" fn sandlock_processes_parent(
     processes: Option<&sandlock_processes>,
@@ -53,7 +53,7 @@ pub extern "C" fn sandlock_processes_parent(
     look(processes, 0, |processes| processes.0.get(index).map_or(0, |process| process.parent))
 }
 
-/// Word `word` of the command of process `index`, any bytes; NULL behind the last one. A process without
+/// Word `word` of the command of process `index`, any bytes; NULL if there are not so many. A process without
 /// arguments has its name in brackets. It lives as long as the list.
 #[unsafe(no_mangle)]
 pub extern "C" fn sandlock_processes_command(

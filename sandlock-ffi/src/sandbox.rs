@@ -2,15 +2,16 @@
 
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 
-use sandlock::{Launch, Output, Result, Sandbox};
+use arc_swap::ArcSwap;
+use sandlock::{Launch, Result, Sandbox};
 
 use crate::child::sandlock_child;
 use crate::error::{sandlock_error, sandlock_status};
 use crate::guard::{attempt, free, look};
 use crate::launch::{launch, sandlock_launch};
-use crate::output::sandlock_output;
+use crate::output::{give_output, sandlock_output};
 use crate::pointer::{give, needed, room, slice, texts};
 use crate::policy::sandlock_policy;
 
@@ -19,18 +20,29 @@ use crate::policy::sandlock_policy;
 ///
 /// Every function may be called from any thread at any time; only sandlock_sandbox_free() ends that.
 /// Runs and children that are under way need the sandbox no more.
-pub struct sandlock_sandbox(Mutex<Sandbox>);
+pub struct sandlock_sandbox(ArcSwap<Sandbox>);
 
 impl sandlock_sandbox {
-    pub(crate) fn sandbox(&self) -> Sandbox {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Without a lock, for which a process that is forked meanwhile would wait for ever.
+    fn new(sandbox: Sandbox) -> sandlock_sandbox {
+        sandlock_sandbox(ArcSwap::from_pointee(sandbox))
     }
 
-    /// Puts another sandbox in the place of this one, for runs that are still to come.
-    pub(crate) fn change(&self, change: impl FnOnce(Sandbox) -> Result<Sandbox>) -> Result<()> {
-        let mut sandbox = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *sandbox = change(sandbox.clone())?;
-        Ok(())
+    pub(crate) fn sandbox(&self) -> Sandbox {
+        Sandbox::clone(&self.0.load())
+    }
+
+    /// Puts another sandbox in the place of this one, for runs that are still to come. Starts again
+    /// where somebody else was faster.
+    pub(crate) fn change(&self, change: impl Fn(Sandbox) -> Result<Sandbox>) -> Result<()> {
+        loop {
+            let old = self.0.load_full();
+            let new = Arc::new(change(Sandbox::clone(&old))?);
+            let found = self.0.compare_and_swap(&old, new);
+            if Arc::ptr_eq(&found, &old) {
+                return Ok(());
+            }
+        }
     }
 }
 
@@ -39,6 +51,7 @@ impl sandlock_sandbox {
 ///
 /// SANDLOCK_ERROR_POLICY: settings contradict each other, or a granted path is missing.
 /// SANDLOCK_ERROR_UNSUPPORTED: this kernel lacks a protection that the policy demands.
+#[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn sandlock_sandbox_new(
     policy: Option<&sandlock_policy>,
@@ -48,7 +61,7 @@ pub extern "C" fn sandlock_sandbox_new(
     attempt(err, || {
         let policy = needed(policy, "policy")?;
         let place = needed(sandbox, "sandbox")?;
-        give(place, sandlock_sandbox(Mutex::new(Sandbox::new(policy.0.clone())?)));
+        give(place, sandlock_sandbox::new(Sandbox::new(policy.0.clone())?));
         Ok(())
     })
 }
@@ -59,7 +72,7 @@ pub extern "C" fn sandlock_sandbox_new(
 pub extern "C" fn sandlock_sandbox_clone(
     sandbox: Option<&sandlock_sandbox>,
 ) -> Option<Box<sandlock_sandbox>> {
-    look(sandbox, None, |sandbox| Some(Box::new(sandlock_sandbox(Mutex::new(sandbox.sandbox())))))
+    look(sandbox, None, |sandbox| Some(Box::new(sandlock_sandbox::new(sandbox.sandbox()))))
 }
 
 /// Frees a sandbox, also while runs and children of it are under way. NULL is allowed.
@@ -133,13 +146,6 @@ fn run(
     let ended = sandbox.run(launch?)?;
     give_output(output, ended);
     Ok(())
-}
-
-/// Hands an output out to a caller who wants it.
-pub(crate) fn give_output(place: Option<&mut MaybeUninit<*mut sandlock_output>>, output: Output) {
-    if let Some(place) = place {
-        give(place, sandlock_output::new(output));
-    }
 }
 
 /// Runs `count` commands, at most `at_once` at the same time (0 counts as 1). `outputs` and `errors` are

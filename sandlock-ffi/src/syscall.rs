@@ -24,7 +24,12 @@ pub unsafe extern "C" fn sandlock_syscall_number(name: *const c_char) -> c_long 
 #[unsafe(no_mangle)]
 pub extern "C" fn sandlock_syscall_name(number: c_long) -> *const c_char {
     static NAMES: OnceLock<BTreeMap<c_long, CString>> = OnceLock::new();
-    lent(NAMES.get_or_init(names).get(&number))
+    let known = NAMES.get().unwrap_or_else(|| {
+        // Outside of the lock, for which a process that is forked meanwhile would wait for ever.
+        let made = names();
+        NAMES.get_or_init(|| made)
+    });
+    lent(known.get(&number))
 }
 
 fn names() -> BTreeMap<c_long, CString> {

@@ -30,10 +30,6 @@ impl UserData {
         self.pointer
     }
 
-    pub(crate) fn free_fn(&self) -> sandlock_free_fn {
-        self.free
-    }
-
     /// From here on it is freed when this is dropped.
     pub(crate) fn take_over(&self) {
         self.is_ours.store(true, Ordering::Release);

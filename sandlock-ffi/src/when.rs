@@ -17,7 +17,7 @@ pub const SANDLOCK_WHEN_MASKED_EQ: u32 = 5;
 
 /// A condition on one argument of a call, which the kernel checks: calls that do not match are never
 /// trapped. Whether an argument has 32 or 64 bits depends on the call; a condition matches if it does in
-/// either reading, so no spelling of a value gets past it.
+/// either reading, so that bits in the unused upper half cannot avoid it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct sandlock_when {

@@ -105,15 +105,14 @@ impl<'a> HandlerCtx<'a> {
     }
 
     /// As [`read_child_mem`](HandlerCtx::read_child_mem), into a buffer of the caller's, which is filled
-    /// with zeros where that fails.
+    /// with zeros where the task's memory cannot be read.
     ///
     /// # Errors
     ///
     /// As [`read_child_mem`](HandlerCtx::read_child_mem).
     pub fn read_child_mem_into(&self, address: u64, buffer: &mut [u8]) -> Result<(), TaskError> {
-        let read = check_length([buffer.len()])
-            .and_then(|()| self.read_whole(address, buffer))
-            .and_then(|()| self.check_waiting());
+        check_length([buffer.len()])?;
+        let read = self.read_whole(address, buffer).and_then(|()| self.check_waiting());
         // What was read may be of somebody else, who has got the task's id.
         read.inspect_err(|_| buffer.fill(0))
     }
@@ -330,7 +329,11 @@ impl<'a> HandlerCtx<'a> {
     /// Uses /proc, if it numbers tasks as we do.
     pub(crate) fn in_our_proc<T>(&self, with: impl FnOnce() -> T) -> Result<T, TaskError> {
         static IS_OURS: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
-        match IS_OURS.get_or_init(is_our_proc) {
+        let is_ours = IS_OURS.get().copied().unwrap_or_else(|| {
+            let asked = is_our_proc();
+            *IS_OURS.get_or_init(|| asked)
+        });
+        match is_ours {
             true => Ok(with()),
             false => Err(TaskError::Unsupported("/proc is missing, or of another pid namespace")),
         }

@@ -93,9 +93,17 @@ impl TaskError {
     }
 }
 
-/// Of the kind that [`TaskError::kind`] says.
+/// Of the kind that [`TaskError::kind`] says, with the number that the kernel gave or would give.
 impl From<TaskError> for Error {
     fn from(error: TaskError) -> Error {
-        Error::new(error.kind(), error.to_string()).with_errno(error.errno())
+        let number = match &error {
+            TaskError::Failed { errno, .. } => Some(*errno),
+            TaskError::Open(_) | TaskError::Unmapped { .. } | TaskError::TooLong { .. } => {
+                Some(error.errno())
+            }
+            _ => None,
+        };
+        let kind = Error::new(error.kind(), error.to_string());
+        number.into_iter().fold(kind, Error::with_errno)
     }
 }

@@ -36,12 +36,14 @@ pub(super) fn guarded<T>(
     cx: HandlerCtx<'_>,
     ask: impl FnOnce(&HandlerCtx<'_>) -> T,
 ) -> Result<T, Failed> {
-    let asked = catch_unwind(AssertUnwindSafe(|| {
-        let answer = ask(&cx);
-        // An error is somebody else's code too.
-        cx.into_failure().map_or(Ok(answer), |error| Err(Failed::because(error)))
-    }));
-    asked.unwrap_or_else(|payload| Err(Failed::new(panicked(payload))))
+    let asked = catch_unwind(AssertUnwindSafe(|| ask(&cx)));
+    // Behind the panic: what a failure holds is somebody else's code too, and so is what it says.
+    let failed = catch_unwind(AssertUnwindSafe(|| cx.into_failure().map(Failed::because)));
+    match (asked, failed) {
+        (Ok(answer), Ok(None)) => Ok(answer),
+        (Ok(_), Ok(Some(failed))) => Err(failed),
+        (Err(payload), _) | (_, Err(payload)) => Err(Failed::new(panicked(payload))),
+    }
 }
 
 /// Why somebody failed who panicked.

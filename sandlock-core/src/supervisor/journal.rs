@@ -57,7 +57,11 @@ impl Journal {
 
     /// Notes the failure that ends the run; the first one counts.
     pub(crate) fn end_with(&self, failure: HandlerError) {
-        locked(&self.0).fatal.get_or_insert(failure);
+        let mut findings = locked(&self.0);
+        if findings.fatal.is_none() {
+            findings.fatal = Some(failure);
+        }
+        // Another one is dropped behind the lock's end: its cause is the host's code.
     }
 
     /// Notes who answered the call that was to execute the program.

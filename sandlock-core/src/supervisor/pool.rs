@@ -11,14 +11,12 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use super::dispatcher::{Call, Dispatcher};
 use crate::error::Result;
 use crate::handler::Outcome;
-use crate::threads::{locked, start_deaf, start_deaf_with_stack};
+use crate::threads::{locked, start_deaf};
 
 /// The most calls that wait for a thread.
 const MOST_WAITING: usize = 1024;
 /// The most threads of one run.
 const MOST_THREADS: usize = 16;
-/// Handlers may be anybody's code.
-pub(super) const STACK: usize = 2 << 20;
 
 /// A call on its way to a thread of the pool.
 pub(crate) struct Job {
@@ -150,7 +148,7 @@ impl Open {
         let (clock, jobs) = unbounded();
         let (late, refused) = unbounded();
         let clockwork = start_deaf(|builder| builder.spawn(move || run_clock(&jobs, &late)))?;
-        let teller = start_deaf_with_stack(STACK, |builder| builder.spawn(move || tell(&refused)))?;
+        let teller = start_deaf(|builder| builder.spawn(move || tell(&refused)))?;
         let (workers, notes) = (Vec::new(), Arc::default());
         Ok(Open { work, queue, clock, clockwork, teller, workers, notes })
     }
@@ -164,9 +162,7 @@ impl Open {
         let busy = Arc::new(AtomicBool::new(false));
         let (queue, notes, is_busy) =
             (self.queue.clone(), Arc::clone(&self.notes), Arc::clone(&busy));
-        let started = start_deaf_with_stack(STACK, |builder| {
-            builder.spawn(move || work(&queue, &notes, &is_busy))
-        });
+        let started = start_deaf(|builder| builder.spawn(move || work(&queue, &notes, &is_busy)));
         // Where there is no room for another thread, those that are there must do.
         self.workers.extend(started.ok().map(|thread| Worker { busy, thread }));
     }

@@ -12,13 +12,12 @@ use super::deputy::Deputy;
 use super::dispatcher::{Calls, Dispatcher};
 use super::guard::message_of;
 use super::journal::Findings;
-use super::pool::STACK;
 use crate::error::{Error, ErrorKind, Result};
 use crate::registry::Supervision;
 use crate::spawn::{Hold, Report, Start, Tree};
 use crate::sys::listener::{Answer, Listener, Placing, Received};
 use crate::sys::raw::Errno;
-use crate::threads::start_deaf_with_stack;
+use crate::threads::start_deaf;
 
 /// A supervisor's thread. Dropping it waits for its end, which comes with that of the tree.
 pub(crate) struct Supervisor {
@@ -32,7 +31,7 @@ impl Supervisor {
     pub(crate) fn start(start: Start, supervision: Arc<Supervision>) -> Result<(Tree, Supervisor)> {
         let (started, tree) = bounded(1);
         let serve = move || serve(start, &supervision, &started);
-        let thread = start_deaf_with_stack(STACK, |builder| builder.spawn(serve))?;
+        let thread = start_deaf(|builder| builder.spawn(serve))?;
         let mut supervisor = Supervisor { thread: Some(thread), report: None };
         match tree.recv() {
             Ok(tree) => {
