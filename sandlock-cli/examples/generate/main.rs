@@ -1,13 +1,15 @@
 //! Writes the files that are made from the settings table, the table of system calls and the
 //! command line: `docs/settings.md`, `docs/syscalls.md`, `docs/man/`, `completions/`, the constants
-//! of `Syscall`, and of the C interface: `include/sandlock.h`.
+//! of `Syscall`, and of the C interface `include/sandlock.h` and its manual pages.
 //!
 //! With `--check` it compares them instead, and exits with 1 where one is not current.
 
 mod completions;
 mod constants;
+mod declarations;
 mod header;
 mod man;
+mod reference;
 mod settings;
 mod syscalls;
 
@@ -62,12 +64,14 @@ fn stale() -> Result<Vec<String>, Box<dyn Error>> {
 }
 
 fn generated() -> Result<Vec<Generated>, Box<dyn Error>> {
-    let mut files = vec![
+    let header = header::header()?;
+    let mut files = reference::pages(&header);
+    files.extend([
         ("docs/settings.md".to_owned(), settings::page()),
         ("docs/syscalls.md".to_owned(), syscalls::page()),
         ("sandlock-core/src/syscall/constants.rs".to_owned(), constants::page()?),
-        ("include/sandlock.h".to_owned(), header::header()?),
-    ];
+        ("include/sandlock.h".to_owned(), header),
+    ]);
     files.extend(man::pages()?);
     files.extend(completions::scripts()?);
     Ok(files)
