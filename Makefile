@@ -26,6 +26,7 @@ test: setup
 	tools/test-native.sh
 
 bench: setup
+	cargo build --release --quiet -p sandlock-ffi
 	cargo run --release --quiet -p sandlock-bench
 
 # What other files are generated from is compared with them here; `make generate` rewrites them.

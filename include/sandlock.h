@@ -631,11 +631,11 @@ typedef struct {
      */
     uint32_t kind;
     /**
-     * For SANDLOCK_STDIO_FD, which copies it; 0 otherwise.
+     * For SANDLOCK_STDIO_FD, which copies it; 0 or -1 otherwise.
      */
     int32_t fd;
     /**
-     * For SANDLOCK_STDIO_BYTES; NULL otherwise.
+     * For SANDLOCK_STDIO_BYTES.
      */
     const void *data;
     /**

@@ -32,6 +32,7 @@
 #ifndef SANDLOCK_HPP
 #define SANDLOCK_HPP
 
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -317,8 +318,8 @@ inline std::vector<std::string> lines(const sandlock_enforcement *from, std::uin
 }
 
 inline Enforcement enforcement(const sandlock_enforcement *from) {
-    return {sandlock_enforcement_landlock_abi(from), lines(from, SANDLOCK_ENFORCED),
-            lines(from, SANDLOCK_DEGRADED), lines(from, SANDLOCK_WEAKENED)};
+    return {sandlock_enforcement_landlock_abi(from), lines(from, SANDLOCK_ENFORCEMENT_ENFORCED),
+            lines(from, SANDLOCK_ENFORCEMENT_DEGRADED), lines(from, SANDLOCK_ENFORCEMENT_WEAKENED)};
 }
 
 inline sandlock_usage empty_usage() {
@@ -338,18 +339,18 @@ inline Usage usage(const sandlock_usage &from) {
     return used;
 }
 
-// Exceptions come back to whoever knows the address of the function that frees them, so libraries
-// that hide their symbols must still share it.
-extern "C" __attribute__((visibility("default"))) inline void
-sandlock_hpp_free_cause(void *cause) noexcept {
+/// Its address says that a cause is an exception_ptr. Libraries that hide their symbols share it.
+__attribute__((visibility("default"))) inline const char exception_type = 0;
+
+extern "C" inline void sandlock_hpp_free_cause(void *cause) noexcept {
     delete static_cast<std::exception_ptr *>(cause);
 }
 
 inline HandlerError handler_error(const sandlock_handler_error *from) {
     HandlerError error{sandlock_handler_error_syscall(from),
-                       text(sandlock_handler_error_handler(from)),
+                       text(sandlock_handler_error_name(from)),
                        text(sandlock_handler_error_message(from)), nullptr};
-    if (const void *cause = sandlock_handler_error_cause(from, sandlock_hpp_free_cause)) {
+    if (const void *cause = sandlock_handler_error_cause(from, &exception_type)) {
         error.cause = *static_cast<const std::exception_ptr *>(cause);
     }
     return error;
@@ -549,6 +550,9 @@ public:
     explicit TaskError(sandlock_status status)
         : Error(static_cast<ErrorKind>(status), sandlock_status_text(status),
                 static_cast<int>(sandlock_refuse(status).value)) {}
+
+    /// The same, with an error object, which it takes over.
+    TaskError(sandlock_status status, sandlock_error *owned) : Error(status, owned) {}
 };
 
 namespace detail {
@@ -591,6 +595,16 @@ inline void check_task(sandlock_status status) {
     }
     if (status != SANDLOCK_OK) {
         throw TaskError(status);
+    }
+}
+
+/// The same, for functions that give out an error object, which it takes over.
+inline void check_task(sandlock_status status, sandlock_error *owned) {
+    if (status == SANDLOCK_ERROR_INTERNAL) {
+        throw Error(status, owned);
+    }
+    if (status != SANDLOCK_OK) {
+        throw TaskError(status, owned);
     }
 }
 
@@ -689,6 +703,11 @@ public:
     /// ErrorKind::policy: settings contradict each other. ErrorKind::unsupported: this kernel lacks
     /// a protection that the policy demands.
     [[nodiscard]] std::string explain() const { return text(sandlock_policy_explain); }
+
+    /// The same as the JSON object of `sandlock explain --json`.
+    ///
+    /// ErrorKind::policy also where a path or a variable is not UTF-8.
+    [[nodiscard]] std::string explain_json() const { return text(sandlock_policy_explain_json); }
 
     /// Whether both say the same. One that was moved from is equal to nothing.
     [[nodiscard]] friend bool operator==(const Policy &one, const Policy &other) noexcept {
@@ -941,13 +960,13 @@ public:
     [[nodiscard]] int fd() const noexcept { return sandlock_child_fd(get()); }
 
     /// Our end of a piped descriptor 0; none if it was not piped, or has been taken.
-    [[nodiscard]] Fd take_in() const noexcept { return Fd(sandlock_child_stdin(get())); }
+    [[nodiscard]] Fd take_in() const noexcept { return Fd(sandlock_child_stdin(child_.get())); }
 
     /// Our end of a piped descriptor 1: as take_in().
-    [[nodiscard]] Fd take_out() const noexcept { return Fd(sandlock_child_stdout(get())); }
+    [[nodiscard]] Fd take_out() const noexcept { return Fd(sandlock_child_stdout(child_.get())); }
 
     /// Our end of a piped descriptor 2: as take_in().
-    [[nodiscard]] Fd take_err() const noexcept { return Fd(sandlock_child_stderr(get())); }
+    [[nodiscard]] Fd take_err() const noexcept { return Fd(sandlock_child_stderr(child_.get())); }
 
     /// Waits until nothing of the tree is left. A piped descriptor 0 that nobody took is closed
     /// first. What comes out of piped outputs must be read meanwhile, or the program waits for
@@ -984,7 +1003,7 @@ public:
     /// ErrorKind::io: this process may not signal, by a filter of its own.
     void kill() const {
         detail::Attempt attempt;
-        attempt.check(sandlock_child_kill(get(), attempt.err()));
+        attempt.check(sandlock_child_kill(child_.get(), attempt.err()));
     }
 
     /// Sends a signal to the program itself. One that has ended gets none.
@@ -992,7 +1011,7 @@ public:
     /// ErrorKind::io: there is no such signal; otherwise as kill().
     void signal(int number) const {
         detail::Attempt attempt;
-        attempt.check(sandlock_child_signal(get(), number, attempt.err()));
+        attempt.check(sandlock_child_signal(child_.get(), number, attempt.err()));
     }
 
     /// Stops every process of the tree (SIGSTOP) and returns when all have stopped. Time goes on: a
@@ -1001,13 +1020,13 @@ public:
     /// ErrorKind::io: a process could not be stopped, and others may be.
     void pause() const {
         detail::Attempt attempt;
-        attempt.check(sandlock_child_pause(get(), attempt.err()));
+        attempt.check(sandlock_child_pause(child_.get(), attempt.err()));
     }
 
     /// Lets every process of the tree go on (SIGCONT). ErrorKind::io: one could not be signalled.
     void resume() const {
         detail::Attempt attempt;
-        attempt.check(sandlock_child_resume(get(), attempt.err()));
+        attempt.check(sandlock_child_resume(child_.get(), attempt.err()));
     }
 
     /// Every process of the tree at this moment, parents before their children; none when the tree
@@ -1168,7 +1187,7 @@ public:
     [[nodiscard]] std::uint64_t id() const noexcept { return sandlock_notif_id(notif_); }
 
     /// The id of the task that calls: a thread id, which is the process id for a first thread only.
-    [[nodiscard]] std::uint32_t pid() const noexcept { return sandlock_notif_pid(notif_); }
+    [[nodiscard]] std::int32_t pid() const noexcept { return sandlock_notif_pid(notif_); }
 
     /// The number of the call, SYS_openat and its like.
     [[nodiscard]] long syscall() const noexcept { return sandlock_notif_syscall(notif_); }
@@ -1256,9 +1275,14 @@ public:
     /// ErrorKind::task: the task has no such descriptor. ErrorKind::too_long: of more than 16 KiB.
     [[nodiscard]] std::string display_path(int directory, const std::string &path) const {
         const char *shown = detail::whole(path, "path").c_str();
-        return text(4 * path_max, [&](char *buffer, std::size_t size, std::size_t *length) {
-            return sandlock_notif_display_path(notif_, directory, shown, buffer, size, length);
-        });
+        sandlock_error *error = nullptr;
+        std::string buffer(4 * path_max, '\0');
+        std::size_t length = 0;
+        const sandlock_status status = sandlock_notif_display_path(
+            notif_, directory, shown, buffer.data(), buffer.size(), &length, &error);
+        detail::check_task(status, error);
+        buffer.resize(length);
+        return buffer;
     }
 
     /// Reads what the call asks to open, once: open(2), openat(2), openat2(2) and creat(2) in one
@@ -1268,7 +1292,9 @@ public:
     /// Otherwise as read_path().
     [[nodiscard]] OpenRequest open_request() const {
         sandlock_open_request *request = nullptr;
-        detail::check_task(sandlock_notif_open_request(notif_, &request));
+        sandlock_error *error = nullptr;
+        const sandlock_status status = sandlock_notif_open_request(notif_, &request, &error);
+        detail::check_task(status, error);
         return OpenRequest(request);
     }
 
@@ -1288,7 +1314,10 @@ public:
     ///
     /// ErrorKind::task: the kernel refuses that. ErrorKind::task_gone.
     void replace_fd(std::uint32_t number, int fd, bool cloexec = true) const {
-        detail::check_task(sandlock_notif_replace_fd(notif_, number, fd, cloexec));
+        sandlock_error *error = nullptr;
+        const sandlock_status status =
+            sandlock_notif_replace_fd(notif_, number, fd, cloexec, &error);
+        detail::check_task(status, error);
     }
 
     /// For functions of <sandlock.h>.
@@ -1403,9 +1432,9 @@ public:
         return *this;
     }
 
-    /// Accepts calls that a signal must not interrupt: see SANDLOCK_ALLOW_INTERRUPTIBLE.
+    /// Accepts calls that a signal must not interrupt: see SANDLOCK_OPTION_ALLOW_INTERRUPTIBLE.
     ObserverOptions &allow_interruptible(bool allow = true) noexcept {
-        flags_ = allow ? SANDLOCK_ALLOW_INTERRUPTIBLE : 0;
+        flags_ = allow ? SANDLOCK_OPTION_ALLOW_INTERRUPTIBLE : 0;
         return *this;
     }
 
@@ -1493,7 +1522,7 @@ public:
         return *this;
     }
 
-    /// Accepts calls that a signal must not interrupt: see SANDLOCK_ALLOW_INTERRUPTIBLE.
+    /// Accepts calls that a signal must not interrupt: see SANDLOCK_OPTION_ALLOW_INTERRUPTIBLE.
     HandlerOptions &allow_interruptible(bool allow = true) noexcept {
         shown_.allow_interruptible(allow);
         return *this;
@@ -1548,6 +1577,15 @@ public:
 
     /// The number.
     [[nodiscard]] long number() const noexcept { return number_; }
+
+    /// The numbers of several.
+    [[nodiscard]] static std::vector<long> numbers(const std::vector<Syscall> &syscalls) {
+        std::vector<long> numbers;
+        for (const Syscall &syscall : syscalls) {
+            numbers.push_back(syscall.number());
+        }
+        return numbers;
+    }
 
 private:
     static long named(const std::string &name) {
@@ -1628,7 +1666,8 @@ inline void fail(const sandlock_notif *notif) noexcept {
     auto *cause = new (std::nothrow) std::exception_ptr(std::current_exception());
     const auto say = [&](const char *message) {
         sandlock_notif_fail(notif, message, cause,
-                            cause == nullptr ? nullptr : sandlock_hpp_free_cause);
+                            cause == nullptr ? nullptr : sandlock_hpp_free_cause,
+                            cause == nullptr ? nullptr : &exception_type);
     };
     try {
         throw;
@@ -1646,7 +1685,7 @@ extern "C" inline sandlock_action sandlock_hpp_handle(const sandlock_notif *noti
     try {
         return static_cast<AnyHandler *>(handler)->call(Notif(notif)).release();
     } catch (const TaskError &error) {
-        return sandlock_refuse(static_cast<sandlock_status>(error.kind()));
+        return sandlock_errno(error.err() == 0 ? EPERM : error.err());
     } catch (...) {
         fail(notif);
         return {};
@@ -1724,11 +1763,25 @@ public:
     /// number.
     ///
     /// ErrorKind::registration: there is no such call, the policy refuses it, so that nobody would
-    /// be asked, it must not be trapped, or the options mean nothing. ErrorKind::unsupported: this
-    /// kernel asks nobody. ErrorKind::argument: a null pointer to a function.
+    /// be asked, it cannot be trapped, or the options are invalid. ErrorKind::unsupported: calls cannot
+    /// be passed to a supervisor here. ErrorKind::argument: a null pointer to a function.
     template <typename Callable>
     Sandbox &add_handler(const Syscall &syscall, Callable &&handler,
                          const HandlerOptions &options = {}) & {
+        return add_handler_for({syscall}, std::forward<Callable>(handler), options);
+    }
+    /// The same for a sandbox without a name.
+    template <typename Callable>
+    [[nodiscard]] Sandbox add_handler(const Syscall &syscall, Callable &&handler,
+                                      const HandlerOptions &options = {}) && {
+        return std::move(add_handler(syscall, std::forward<Callable>(handler), options));
+    }
+
+    /// Asks one `handler` about several calls, all of them or none: as add_handler(). A rule about
+    /// paths needs "open", "openat", "openat2" and "creat", for example.
+    template <typename Callable>
+    Sandbox &add_handler_for(const std::vector<Syscall> &syscalls, Callable &&handler,
+                             const HandlerOptions &options = {}) & {
         using Held = std::decay_t<Callable>;
         static_assert(std::is_invocable_r_v<Action, Held &, const Notif &>,
                       "a handler takes a const sandlock::Notif & and returns a sandlock::Action");
@@ -1738,17 +1791,12 @@ public:
             std::make_unique<detail::Handler<Held>>(std::in_place, std::forward<Callable>(handler));
         const sandlock_handler_options raw = options.raw();
         detail::Attempt attempt;
-        attempt.check(sandlock_sandbox_add_handler(
-            get(), syscall.number(), detail::sandlock_hpp_handle, held.get(),
+        const std::vector<long> numbers = Syscall::numbers(syscalls);
+        attempt.check(sandlock_sandbox_add_handler_for(
+            sandbox_.get(), numbers.data(), numbers.size(), detail::sandlock_hpp_handle, held.get(),
             detail::sandlock_hpp_free_handler, &raw, attempt.err()));
         static_cast<void>(held.release());
         return *this;
-    }
-    /// The same for a sandbox without a name.
-    template <typename Callable>
-    [[nodiscard]] Sandbox add_handler(const Syscall &syscall, Callable &&handler,
-                                      const HandlerOptions &options = {}) && {
-        return std::move(add_handler(syscall, std::forward<Callable>(handler), options));
     }
 
     /// Shows `observer` every such call that the supervisor is asked about, in every run that is
@@ -1763,6 +1811,19 @@ public:
     template <typename Callable>
     Sandbox &add_observer(const Syscall &syscall, Callable &&observer,
                           const ObserverOptions &options = {}) & {
+        return add_observer_for({syscall}, std::forward<Callable>(observer), options);
+    }
+    /// The same for a sandbox without a name.
+    template <typename Callable>
+    [[nodiscard]] Sandbox add_observer(const Syscall &syscall, Callable &&observer,
+                                       const ObserverOptions &options = {}) && {
+        return std::move(add_observer(syscall, std::forward<Callable>(observer), options));
+    }
+
+    /// Shows one `observer` several calls, all of them or none: as add_observer().
+    template <typename Callable>
+    Sandbox &add_observer_for(const std::vector<Syscall> &syscalls, Callable &&observer,
+                              const ObserverOptions &options = {}) & {
         using Held = std::decay_t<Callable>;
         static_assert(
             std::is_invocable_v<Held &, const Notif &, const Verdict *>,
@@ -1773,17 +1834,12 @@ public:
             std::in_place, std::forward<Callable>(observer));
         const auto raw = options.raw<sandlock_observer_options>();
         detail::Attempt attempt;
-        attempt.check(sandlock_sandbox_add_observer(
-            get(), syscall.number(), detail::sandlock_hpp_observe, held.get(),
+        const std::vector<long> numbers = Syscall::numbers(syscalls);
+        attempt.check(sandlock_sandbox_add_observer_for(
+            sandbox_.get(), numbers.data(), numbers.size(), detail::sandlock_hpp_observe, held.get(),
             detail::sandlock_hpp_free_observer, &raw, attempt.err()));
         static_cast<void>(held.release());
         return *this;
-    }
-    /// The same for a sandbox without a name.
-    template <typename Callable>
-    [[nodiscard]] Sandbox add_observer(const Syscall &syscall, Callable &&observer,
-                                       const ObserverOptions &options = {}) && {
-        return std::move(add_observer(syscall, std::forward<Callable>(observer), options));
     }
 
     /// Runs a command to its end, in the calling thread, and collects what it prints. When the

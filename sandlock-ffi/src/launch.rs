@@ -37,9 +37,9 @@ pub const SANDLOCK_LAUNCH_INTERACTIVE: u64 = 1;
 pub struct sandlock_stdio {
     /// One of SANDLOCK_STDIO_.
     pub kind: u32,
-    /// For SANDLOCK_STDIO_FD, which copies it; 0 otherwise.
+    /// For SANDLOCK_STDIO_FD, which copies it; 0 or -1 otherwise.
     pub fd: i32,
-    /// For SANDLOCK_STDIO_BYTES; NULL otherwise.
+    /// For SANDLOCK_STDIO_BYTES.
     pub data: *const c_void,
     /// For SANDLOCK_STDIO_BYTES; 0 otherwise.
     pub length: usize,
@@ -166,8 +166,8 @@ impl sandlock_stdio {
 
     /// A field that the kind does not use was meant for another kind.
     fn check_unused(&self, name: &str) -> Result<()> {
-        let has_fd = self.fd != 0 && self.kind != SANDLOCK_STDIO_FD;
-        let has_data = !self.data.is_null() || self.length != 0;
+        let has_fd = self.fd > 0 && self.kind != SANDLOCK_STDIO_FD;
+        let has_data = self.length != 0;
         match self.kind {
             SANDLOCK_STDIO_BYTES if has_fd => Err(wrong(format!("{name}.fd means nothing here"))),
             SANDLOCK_STDIO_BYTES => Ok(()),
@@ -175,7 +175,7 @@ impl sandlock_stdio {
                 Err(wrong(format!("{name}.fd is set, but kind is not SANDLOCK_STDIO_FD")))
             }
             _ if has_data => {
-                Err(wrong(format!("{name}.data is set, but kind is not SANDLOCK_STDIO_BYTES")))
+                Err(wrong(format!("{name} has bytes, but its kind is not SANDLOCK_STDIO_BYTES")))
             }
             _ => Ok(()),
         }
