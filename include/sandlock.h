@@ -37,8 +37,8 @@
  *
  * Callbacks (handlers, observers, functions that free) are called by threads of the library, which
  * have 2 MiB of stack, by several at once where several programs run. They may call every function of
- * this header, but must not wait for, or free, the child whose call they are asked about, and functions
- * that free must not wait for or free any child. They return: longjmp(), a C++ exception, pthread_exit()
+ * this header, but handlers and observers must not wait for, or free, the child whose call they are
+ * asked about. They return: longjmp(), a C++ exception, pthread_exit()
  * or cancellation must not leave them. An exception that does aborts the process; <sandlock.hpp>
  * catches them. A handler that takes long holds up every call of its run, unless it has a deadline (see
  * sandlock_handler_options); one that misses its deadline can outlive the run and the sandbox, and

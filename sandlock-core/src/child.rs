@@ -62,9 +62,8 @@ impl Child {
         let theirs = Arc::clone(&shared);
         let serve = move || {
             let ended = guarded(|| serve(&theirs, &sandbox, launch, command, begun));
-            // What handlers own is freed by code of the host, which may ask about the child.
-            drop(sandbox);
             theirs.change(|state| state.ended = Some(ended));
+            // Only now what handlers own is dropped, by code of the host: it may ask about the child.
         };
         let thread = start_deaf(|builder| builder.spawn(serve))?;
         let started = shared.wait(|state| match state.started.take() {
@@ -228,11 +227,8 @@ impl Child {
 
     /// As [`until_ended`](Child::until_ended), if it ends before `deadline`.
     fn ended_by(&self, deadline: Instant) -> Result<Option<Output>> {
-        let ended = self.shared.wait_until(deadline, |state| state.ended.clone());
-        if ended.is_some() {
-            self.join();
-        }
-        ended.transpose()
+        // The thread is not waited for, which may still run destructors of the host.
+        self.shared.wait_until(deadline, |state| state.ended.clone()).transpose()
     }
 
     fn join(&self) {
@@ -350,7 +346,7 @@ impl Shared {
 
 /// A panic of the thread has been told.
 fn join(thread: JoinHandle<()>) {
-    // The thread itself can ask, in a destructor of the host's: it is about to end.
+    // The thread itself can ask, in a destructor of the host's: its work is done.
     if thread.thread().id() != std::thread::current().id() {
         thread.join().ok();
     }
