@@ -825,9 +825,8 @@ sandlock_action sandlock_inject_fd(int32_t fd,
 
 /**
  * The task gets a descriptor for a file in memory that holds these bytes and cannot be changed, and the
- * call returns its number. The bytes are copied; make the action in the callback that returns it. It is
- * close-on-exec if the call asked for that, or is
- * not one that opens by path. The action has all bits zero if `data` is NULL and `length` is not 0.
+ * call returns its number. The bytes are copied; make the action in the callback that returns it. The
+ * descriptor is close-on-exec if the call asked for that, or is not one that opens by path. The action has all bits zero if `data` is NULL and `length` is not 0.
  */
 sandlock_action sandlock_inject_bytes(const void *data,
                                       size_t length);
@@ -1050,8 +1049,6 @@ void sandlock_error_free(sandlock_error *err);
  * What a status means, in a few words; a text of the library's own, also for unknown numbers.
  */
 const char *sandlock_status_text(sandlock_status status);
-
-extern int pthread_setcancelstate(int state, int *old);
 
 /**
  * Asks `handler` about the call `syscall` (SYS_openat, sandlock_syscall_number()) in every run that is

@@ -155,9 +155,9 @@ pub extern "C" fn sandlock_inject_fd(fd: i32, cloexec: bool) -> sandlock_action 
 }
 
 /// The task gets a descriptor for a file in memory that holds these bytes and cannot be changed, and the
-/// call returns its number. The bytes are copied; make the action in the callback that returns it. It is
-/// close-on-exec if the call asked for that, or is
-/// not one that opens by path. The action has all bits zero if `data` is NULL and `length` is not 0.
+/// call returns its number. The bytes are copied; make the action in the callback that returns it. The
+/// descriptor is close-on-exec if the call asked for that, or is not one that opens by path. The action
+/// has all bits zero if `data` is NULL and `length` is not 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sandlock_inject_bytes(
     data: *const c_void,
