@@ -8,6 +8,7 @@ static size_t lines(const sandlock_enforcement *enforcement, uint32_t list)
     while (sandlock_enforcement_line(enforcement, list, count) != NULL)
         count++;
     CHECK(sandlock_enforcement_line(enforcement, list, SIZE_MAX) == NULL);
+    CHECK_INT(sandlock_enforcement_count(enforcement, list), count);
     return count;
 }
 

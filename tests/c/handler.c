@@ -97,12 +97,12 @@ static void options_have_the_size_of_some_version(void)
     struct later *later = calloc(1, sizeof *later);
     CHECK(later != NULL);
     size_t size = sizeof(sandlock_handler_options);
-    size_t wrong[] = {0, 1, sizeof(size_t), size - 1, 4097, SIZE_MAX, SIZE_MAX / 2 + 1};
+    size_t wrong[] = {0, 1, sizeof(size_t), size - 1, size + 1, size + 4, 4097, 4104, SIZE_MAX, SIZE_MAX / 2 + 1};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         later->options.size = wrong[i];
         REFUSED(ARGUMENT, SYS_uname, &later->options, "options.size");
     }
-    size_t right[] = {size, size + 1, size + 8, 4096};
+    size_t right[] = {size, size + 8, size + 16, 4096};
     for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
         sandlock_sandbox *sandbox = system_sandbox();
         later->options.size = right[i];
@@ -340,7 +340,7 @@ static void all_conditions_of_a_registration_must_hold(void)
 
 static sandlock_action fail(const sandlock_notif *notif, void *user_data)
 {
-    sandlock_notif_fail(notif, user_data, NULL, NULL);
+    sandlock_notif_fail(notif, user_data, NULL, NULL, NULL);
     return sandlock_continue();
 }
 
@@ -433,7 +433,7 @@ static sandlock_action wait_at_the_gate(const sandlock_notif *notif, void *user_
     wait_until(gate, &gate->open);
     gate->late_read = sandlock_notif_read(notif, sandlock_notif_arg(notif, 0), &byte, 1);
     CHECK(!sandlock_notif_is_waiting(notif));
-    sandlock_notif_fail(notif, "too late", NULL, NULL);
+    sandlock_notif_fail(notif, "too late", NULL, NULL, NULL);
     return sandlock_kill();
 }
 

@@ -14,11 +14,8 @@ static void free_cause(void *cause)
     atomic_fetch_add(&((struct cause *)cause)->freed, 1);
 }
 
-static void free_other(void *cause)
-{
-    (void)cause;
-    failed(__FILE__, __LINE__, "not the function that the cause came with");
-}
+/* Addresses that stand for the type of a cause, and for another one. */
+static const char type, other_type;
 
 /* How a handler fails. */
 struct failing {
@@ -26,14 +23,16 @@ struct failing {
     int count;
     const char *message;
     sandlock_action answer;
+    /* To be injected; 0 for none. */
+    int descriptor;
 };
 
 static sandlock_action fail(const sandlock_notif *notif, void *user_data)
 {
     struct failing *failing = user_data;
     for (int i = 0; i < failing->count; i++)
-        sandlock_notif_fail(notif, failing->message, &failing->causes[i], free_cause);
-    return failing->answer;
+        sandlock_notif_fail(notif, failing->message, &failing->causes[i], free_cause, &type);
+    return failing->descriptor != 0 ? sandlock_inject_fd(failing->descriptor, true) : failing->answer;
 }
 
 static sandlock_sandbox *sandbox_failing(struct failing *failing, int32_t on_error, uint64_t deadline)
@@ -53,8 +52,9 @@ static void is_the_failure(const sandlock_handler_error *failure, struct failing
     CHECK_INT(sandlock_handler_error_syscall(failure), SYS_uname);
     CHECK_TEXT(sandlock_handler_error_name(failure), "failing");
     CHECK_TEXT(sandlock_handler_error_message(failure), failing->message);
-    CHECK(sandlock_handler_error_cause(failure, free_cause) == &failing->causes[0]);
-    CHECK(sandlock_handler_error_cause(failure, free_other) == NULL);
+    CHECK(sandlock_handler_error_cause(failure, &type) == &failing->causes[0]);
+    CHECK(sandlock_handler_error_cause(failure, &other_type) == NULL);
+    CHECK(sandlock_handler_error_cause(failure, &failing->causes[0]) == NULL);
     CHECK(sandlock_handler_error_cause(failure, NULL) == NULL);
 }
 
@@ -143,10 +143,82 @@ static void what_was_answered_after_a_failure_is_given_up(void)
     int copy = dup(0);
     struct failing failing = {.count = 1, .message = "after all"};
     sandlock_sandbox *sandbox = sandbox_failing(&failing, EACCES, 0);
-    failing.answer = sandlock_inject_fd(copy, true);
+    failing.descriptor = copy;
     EXITS(1, sandbox, "uname");
     CHECK_INT(fcntl(copy, F_GETFD), -1);
     sandlock_sandbox_free(sandbox);
+}
+
+/* A cause may have no function that frees it, and then it is the handler's own; without a type nobody
+ * can ask for it, but it is freed. */
+static const void *type_of_fail;
+static sandlock_free_fn free_of_fail;
+
+static sandlock_action fail_with(const sandlock_notif *notif, void *user_data)
+{
+    sandlock_notif_fail(notif, "its own", user_data, free_of_fail, type_of_fail);
+    return sandlock_continue();
+}
+
+static void causes_need_no_function_and_no_type(void)
+{
+    const struct { sandlock_free_fn free; const void *type; bool is_found; int freed; } cases[] = {
+        {NULL, &type, true, 0}, {free_cause, NULL, false, 1}, {NULL, NULL, false, 0},
+        {free_cause, &type, true, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct cause cause = {0};
+        sandlock_sandbox *sandbox = system_sandbox();
+        free_of_fail = cases[i].free;
+        type_of_fail = cases[i].type;
+        OK(sandlock_sandbox_add_handler(sandbox, SYS_uname, fail_with, &cause, NULL, NULL, &error));
+        FAILS(SANDLOCK_ERROR_HANDLER, sandlock_sandbox_run(sandbox, WORDS("uname"), NULL, &error));
+        const sandlock_handler_error *failure = sandlock_error_handler_error(error);
+        CHECK(sandlock_handler_error_cause(failure, &type) == (cases[i].is_found ? &cause : NULL));
+        CHECK(sandlock_handler_error_cause(failure, NULL) == NULL);
+        CHECK_INT(cause.freed, 0);
+        clear();
+        CHECK_INT(cause.freed, cases[i].freed);
+        sandlock_sandbox_free(sandbox);
+    }
+}
+
+static void failures_without_a_cause_have_none(void)
+{
+    struct failing failing = {.count = 0};
+    sandlock_sandbox *sandbox = sandbox_failing(&failing, EACCES, 0);
+    memset(&failing.answer, 0, sizeof failing.answer);
+    sandlock_output *output = RUN(sandbox, "uname");
+    CHECK_INT(sandlock_output_handler_error_count(output), 1);
+    CHECK(sandlock_handler_error_cause(sandlock_output_handler_error(output, 0), &type) == NULL);
+    sandlock_output_free(output);
+    sandlock_sandbox_free(sandbox);
+}
+
+/* What an error lends is kept by a clone, and with it the cause. */
+static void a_clone_of_an_output_keeps_a_cause(void)
+{
+    struct failing failing = {.count = 1, .message = "kept"};
+    sandlock_sandbox *sandbox = sandbox_failing(&failing, EACCES, 0);
+    sandlock_output *output = RUN(sandbox, "uname"), *clone = sandlock_output_clone(output);
+    sandlock_sandbox_free(sandbox);
+    sandlock_output_free(output);
+    is_the_failure(sandlock_output_handler_error(clone, 0), &failing);
+    CHECK_INT(sandlock_output_handler_error_count(clone), 1);
+    CHECK_INT(failing.causes[0].freed, 0);
+    sandlock_output_free(clone);
+    CHECK_INT(failing.causes[0].freed, 1);
+
+    struct failing fatal = {.count = 1, .message = "lent"};
+    sandbox = sandbox_failing(&fatal, 0, 0);
+    FAILS(SANDLOCK_ERROR_HANDLER,
+          sandlock_sandbox_run(sandbox, WORDS("sh", "-c", "echo before; uname"), NULL, &error));
+    clone = sandlock_output_clone(sandlock_error_output(error));
+    clear();
+    sandlock_sandbox_free(sandbox);
+    CHECK_TEXT(printed(clone), "before\n");
+    CHECK_INT(sandlock_output_reason(clone), SANDLOCK_REASON_KILLED);
+    sandlock_output_free(clone);
+    CHECK_INT(fatal.causes[0].freed, 1);
 }
 
 static void pooled_failures_are_the_same(void)
@@ -188,6 +260,7 @@ static void a_hundred_failures_are_listed_and_the_rest_counted(void)
         SH(sandbox, "i=0; while [ $i -lt 105 ]; do uname 2>/dev/null; i=$((i + 1)); done; true");
     CHECK(sandlock_output_handler_error(output, 99) != NULL);
     CHECK(sandlock_output_handler_error(output, 100) == NULL);
+    CHECK_INT(sandlock_output_handler_error_count(output), 100);
     CHECK_INT(sandlock_output_handler_errors_dropped(output), 5);
     sandlock_output_free(output);
     sandlock_sandbox_free(sandbox);
@@ -201,6 +274,9 @@ int main(void)
     outputs_of_one_child_share_a_cause();
     a_failure_that_counts_for_nothing_frees_its_cause();
     what_was_answered_after_a_failure_is_given_up();
+    causes_need_no_function_and_no_type();
+    failures_without_a_cause_have_none();
+    a_clone_of_an_output_keeps_a_cause();
     pooled_failures_are_the_same();
     messages_are_any_bytes_or_none();
     a_hundred_failures_are_listed_and_the_rest_counted();

@@ -63,20 +63,20 @@ static void its_size_is_that_of_some_version(void)
     CHECK(later != NULL);
     later->launch = launch_of(WORDS("echo", "hello"));
     size_t size = sizeof(sandlock_launch);
-    size_t wrong[] = {0, 1, sizeof(size_t), size - 1, 4097, SIZE_MAX, SIZE_MAX / 2 + 1, SIZE_MAX - 7};
+    size_t wrong[] = {0, 1, sizeof(size_t), size - 1, size + 1, size + 4, 4097, 4104, SIZE_MAX, SIZE_MAX / 2 + 1, SIZE_MAX - 7};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         later->launch.size = wrong[i];
         REFUSED(ARGUMENT, &later->launch, "launch.size");
     }
-    size_t right[] = {size, size + 1, size + 8, 4096};
+    size_t right[] = {size, size + 8, size + 16, 4096};
     for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
         later->launch.size = right[i];
         PRINTS(&later->launch, "hello\n");
     }
-    later->tail[100] = 1;
-    later->launch.size = size + 100;
+    later->tail[104] = 1;
+    later->launch.size = size + 104;
     PRINTS(&later->launch, "hello\n");
-    later->launch.size = size + 101;
+    later->launch.size = size + 112;
     REFUSED(ARGUMENT, &later->launch, "launch sets fields");
     free(later);
 }
@@ -154,6 +154,38 @@ static void streams_that_do_not_fit_are_refused(void)
     OK(sandlock_sandbox_spawn(sandbox, &launch, &child, &error));
     OK(sandlock_child_wait(child, NULL, &error));
     sandlock_child_free(child);
+}
+
+/* A field that means nothing for a kind was meant for another one. */
+static void fields_that_a_kind_does_not_use_must_not_be_set(void)
+{
+    uint32_t kinds[] = {SANDLOCK_STDIO_DEFAULT, SANDLOCK_STDIO_INHERIT, SANDLOCK_STDIO_NULL,
+                        SANDLOCK_STDIO_PIPED, SANDLOCK_STDIO_CAPTURED, SANDLOCK_STDIO_BYTES};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        sandlock_launch launch = launch_of(WORDS("true"));
+        sandlock_stdio *streams[] = {&launch.in, &launch.out, &launch.err};
+        const char *names[] = {"in.", "out.", "err."};
+        for (size_t j = 0; j < 3; j++) {
+            *streams[j] = (sandlock_stdio){.kind = kinds[i], .fd = 1};
+            REFUSED(ARGUMENT, &launch, names[j]);
+            streams[j]->fd = -1;
+            REFUSED(ARGUMENT, &launch, names[j]);
+            if (kinds[i] != SANDLOCK_STDIO_BYTES) {
+                *streams[j] = (sandlock_stdio){.kind = kinds[i], .data = "x"};
+                REFUSED(ARGUMENT, &launch, names[j]);
+                *streams[j] = (sandlock_stdio){.kind = kinds[i], .length = 1};
+                REFUSED(ARGUMENT, &launch, names[j]);
+            }
+            *streams[j] = (sandlock_stdio){0};
+        }
+    }
+    sandlock_launch launch = launch_of(WORDS("true"));
+    launch.out = (sandlock_stdio){.kind = SANDLOCK_STDIO_FD, .fd = 1, .data = "x"};
+    REFUSED(ARGUMENT, &launch, "out.data");
+    launch.out = (sandlock_stdio){.kind = SANDLOCK_STDIO_FD, .fd = 1, .length = 1};
+    REFUSED(ARGUMENT, &launch, "out.data");
+    launch.out = (sandlock_stdio){.kind = SANDLOCK_STDIO_FD, .fd = 1};
+    PRINTS(&launch, "");
 }
 
 static void input_is_any_bytes(void)
@@ -422,6 +454,7 @@ int main(void)
     nothing_behind_it_is_read();
     unknown_numbers_are_refused();
     streams_that_do_not_fit_are_refused();
+    fields_that_a_kind_does_not_use_must_not_be_set();
     input_is_any_bytes();
     input_is_copied();
     descriptors_stay_the_callers();

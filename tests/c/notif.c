@@ -98,12 +98,23 @@ static atomic_int seen;
 static int replacement;
 static uint64_t last_id;
 
-static bool is_zero(const char *bytes, size_t length)
+static bool is_filled_with(const char *bytes, char byte, size_t length)
 {
     for (size_t i = 0; i < length; i++)
-        if (bytes[i] != 0)
+        if (bytes[i] != byte)
             return false;
     return true;
+}
+
+static bool is_zero(const char *bytes, size_t length)
+{
+    return is_filled_with(bytes, 0, length);
+}
+
+/* An empty text in a buffer of so many bytes, and nothing else of what the task has. */
+static bool is_empty(const char *text, size_t capacity)
+{
+    return text[0] == '\0' && is_filled_with(text + 1, 'z', capacity - 1);
 }
 
 static void reads(const sandlock_notif *notif, uint64_t address, long number)
@@ -126,7 +137,7 @@ static void reads(const sandlock_notif *notif, uint64_t address, long number)
         size_t length = 7;
         memset(bytes, 'z', sizeof bytes);
         CHECK_INT(sandlock_notif_read_cstr(notif, nowhere[i], bytes, 16, &length), SANDLOCK_ERROR_TASK_MEMORY);
-        CHECK(is_zero(bytes, 16) && length == 7);
+        CHECK(is_empty(bytes, 16) && length == 7);
         CHECK_INT(sandlock_notif_write(notif, nowhere[i], TEXT, 4), SANDLOCK_ERROR_TASK_MEMORY);
         CHECK_INT(sandlock_notif_read(notif, nowhere[i], bytes, 0), SANDLOCK_OK);
     }
@@ -144,7 +155,8 @@ static void reads_much(const sandlock_notif *notif, uint64_t address)
     CHECK(is_zero(bytes, MOST) && bytes[MOST] == 'z');
     memset(bytes, 'z', MOST + 1);
     CHECK_INT(sandlock_notif_read(notif, address, bytes, MOST + 1), SANDLOCK_ERROR_TOO_LONG);
-    CHECK(is_zero(bytes, MOST + 1));
+    CHECK(is_filled_with(bytes, 'z', MOST + 1));
+    memset(bytes, 0, MOST + 1);
     CHECK_INT(sandlock_notif_write(notif, address, bytes, MOST), SANDLOCK_OK);
     CHECK_INT(sandlock_notif_write(notif, address, bytes, MOST + 1), SANDLOCK_ERROR_TOO_LONG);
     size_t impossible[] = {SIZE_MAX, SIZE_MAX / 2 + 1};
@@ -164,8 +176,10 @@ static void texts(const sandlock_notif *notif, uint64_t address, long number)
     memset(text, 'z', sizeof text);
     if (number == TEXT_WITHOUT_END) {
         CHECK_INT(sandlock_notif_read_cstr(notif, address, text, 6, &length), SANDLOCK_ERROR_TASK_MEMORY);
-        CHECK(is_zero(text, 6) && text[6] == 'z');
+        CHECK(is_empty(text, sizeof text));
+        text[0] = 'z';
         CHECK_INT(sandlock_notif_read_cstr(notif, address, text, 5, &length), SANDLOCK_ERROR_TOO_LONG);
+        CHECK(is_empty(text, sizeof text));
         CHECK_INT(length, 7);
         return;
     }
@@ -178,8 +192,10 @@ static void texts(const sandlock_notif *notif, uint64_t address, long number)
     length = 7;
     memset(text, 'z', sizeof text);
     CHECK_INT(sandlock_notif_read_cstr(notif, address, text, sizeof TEXT - 1, &length), SANDLOCK_ERROR_TOO_LONG);
-    CHECK(is_zero(text, sizeof TEXT - 1) && text[sizeof TEXT - 1] == 'z');
+    CHECK(is_empty(text, sizeof text));
+    text[0] = 'z';
     CHECK_INT(sandlock_notif_read_cstr(notif, address, text, 0, &length), SANDLOCK_ERROR_TOO_LONG);
+    CHECK(is_filled_with(text, 'z', sizeof text));
     CHECK_INT(sandlock_notif_read_cstr(notif, address, NULL, 0, &length), SANDLOCK_ERROR_TOO_LONG);
     CHECK_INT(length, 7);
 }
@@ -204,14 +220,14 @@ static void paths(const sandlock_notif *notif, long number)
     memset(path, 'z', sizeof path);
     if (number == PATH_TOO_LONG) {
         CHECK_INT(sandlock_notif_read_path(notif, 0, path, sizeof path, &length), SANDLOCK_ERROR_TOO_LONG);
-        CHECK(is_zero(path, sizeof path));
+        CHECK(is_empty(path, sizeof path));
         CHECK_INT(length, 7);
     } else if (number == PATH_LONGEST) {
         CHECK_INT(sandlock_notif_read_path(notif, 0, path, PATH_MAX, &length), SANDLOCK_OK);
         CHECK_INT(length, PATH_MAX - 1);
         CHECK_INT(strlen(path), length);
         CHECK_INT(sandlock_notif_read_path(notif, 0, path, PATH_MAX - 1, &length), SANDLOCK_ERROR_TOO_LONG);
-        CHECK(is_zero(path, PATH_MAX - 1));
+        CHECK_TEXT(path, "");
     } else {
         const char *expected = number == PATH ? "/a/path" : "/\xff\xfe";
         CHECK_INT(sandlock_notif_read_path(notif, 0, path, strlen(expected) + 1, &length), SANDLOCK_OK);
@@ -223,7 +239,7 @@ static void paths(const sandlock_notif *notif, long number)
         for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
             memset(path, 'z', sizeof path);
             CHECK_INT(sandlock_notif_read_path(notif, wrong[i], path, 16, NULL), SANDLOCK_ERROR_ARGUMENT);
-            CHECK(is_zero(path, 16));
+            CHECK(is_empty(path, 16));
         }
     }
 }
@@ -233,17 +249,20 @@ static void shown_as(const sandlock_notif *notif, int directory, const char *pat
     char shown[PATH_MAX];
     size_t length = 7, size = strlen(expected) + 1;
     memset(shown, 'z', sizeof shown);
-    CHECK_INT(sandlock_notif_display_path(notif, directory, path, shown, size, &length), SANDLOCK_OK);
+    OK(sandlock_notif_display_path(notif, directory, path, shown, size, &length, &error));
     CHECK_TEXT(shown, expected);
     CHECK_INT(length, strlen(expected));
     CHECK_INT(shown[size], 'z');
     length = 7;
-    CHECK_INT(sandlock_notif_display_path(notif, directory, path, shown, size - 1, &length),
-              SANDLOCK_ERROR_TOO_LONG);
+    memset(shown, 'z', sizeof shown);
+    FAILS(SANDLOCK_ERROR_TOO_LONG,
+          sandlock_notif_display_path(notif, directory, path, shown, size - 1, &length, &error));
+    CHECK_INT(sandlock_error_errno(error), ENAMETOOLONG);
+    CHECK(is_empty(shown, sizeof shown));
     CHECK_INT(length, 7);
     /* The buffer may hold the path. */
     strcpy(shown, path);
-    CHECK_INT(sandlock_notif_display_path(notif, directory, shown, shown, sizeof shown, NULL), SANDLOCK_OK);
+    OK(sandlock_notif_display_path(notif, directory, shown, shown, sizeof shown, NULL, &error));
     CHECK_TEXT(shown, expected);
 }
 
@@ -256,25 +275,33 @@ static void shows(const sandlock_notif *notif, int directory)
     shown_as(notif, AT_FDCWD, "../lib", "/usr/lib");
     shown_as(notif, directory, "x", "/usr/lib/x");
     shown_as(notif, directory, "/\xff", "/\xff");
-    CHECK_INT(sandlock_notif_display_path(notif, 9999, "x", shown, sizeof shown, NULL), SANDLOCK_ERROR_TASK);
-    CHECK_INT(sandlock_notif_display_path(notif, -1, "x", shown, sizeof shown, NULL), SANDLOCK_ERROR_TASK);
-    CHECK_INT(sandlock_notif_display_path(notif, AT_FDCWD, "x", NULL, 0, NULL), SANDLOCK_ERROR_TOO_LONG);
+    int nowhere[] = {9999, -1};
+    for (size_t i = 0; i < 2; i++) {
+        memset(shown, 'z', sizeof shown);
+        FAILS(SANDLOCK_ERROR_TASK,
+              sandlock_notif_display_path(notif, nowhere[i], "x", shown, sizeof shown, NULL, &error));
+        CHECK(is_empty(shown, sizeof shown));
+    }
+    FAILS(SANDLOCK_ERROR_TOO_LONG, sandlock_notif_display_path(notif, AT_FDCWD, "x", NULL, 0, NULL, &error));
+    CHECK_INT(sandlock_notif_display_path(notif, AT_FDCWD, "x", NULL, 0, NULL, NULL), SANDLOCK_ERROR_TOO_LONG);
 }
 
 static void replaces(const sandlock_notif *notif, uint32_t number)
 {
     int closed = dup(0);
     CHECK_INT(close(closed), 0);
-    CHECK_INT(sandlock_notif_replace_fd(notif, number, closed, false), SANDLOCK_ERROR_TASK);
-    CHECK_INT(sandlock_notif_replace_fd(notif, number, INT_MAX, false), SANDLOCK_ERROR_TASK);
-    CHECK_INT(sandlock_notif_replace_fd(notif, number, -1, false), SANDLOCK_ERROR_ARGUMENT);
-    CHECK_INT(sandlock_notif_replace_fd(notif, number, INT_MIN, false), SANDLOCK_ERROR_ARGUMENT);
-    CHECK_INT(sandlock_notif_replace_fd(notif, UINT32_MAX, replacement, false), SANDLOCK_ERROR_TASK);
-    CHECK_INT(sandlock_notif_replace_fd(notif, number, replacement, true), SANDLOCK_OK);
+    FAILS(SANDLOCK_ERROR_TASK, sandlock_notif_replace_fd(notif, number, closed, false, &error));
+    CHECK_INT(sandlock_error_errno(error), EBADF);
+    FAILS(SANDLOCK_ERROR_TASK, sandlock_notif_replace_fd(notif, number, INT_MAX, false, &error));
+    FAILS(SANDLOCK_ERROR_ARGUMENT, sandlock_notif_replace_fd(notif, number, -1, false, &error));
+    CHECK_PART(MESSAGE(), "fd is -1");
+    FAILS(SANDLOCK_ERROR_ARGUMENT, sandlock_notif_replace_fd(notif, number, INT_MIN, false, &error));
+    FAILS(SANDLOCK_ERROR_TASK, sandlock_notif_replace_fd(notif, UINT32_MAX, replacement, false, &error));
+    OK(sandlock_notif_replace_fd(notif, number, replacement, true, &error));
     CHECK(fcntl(replacement, F_GETFD) >= 0);
 }
 
-static void says_who(const sandlock_notif *notif, uint32_t thread)
+static void says_who(const sandlock_notif *notif, int32_t thread)
 {
     CHECK_INT(sandlock_notif_pid(notif), thread);
     CHECK_INT(sandlock_notif_syscall(notif), SYS_times);
@@ -297,18 +324,21 @@ static void ends_it(const sandlock_notif *notif, uint64_t address)
     char bytes[16] = "poison";
     long long deadline = milliseconds() + 10000;
     CHECK_INT(sandlock_notif_read(notif, address, bytes, sizeof TEXT), SANDLOCK_OK);
-    CHECK_INT(kill((pid_t)sandlock_notif_pid(notif), SIGKILL), 0);
+    CHECK_INT(kill(sandlock_notif_pid(notif), SIGKILL), 0);
     while (sandlock_notif_is_waiting(notif))
         CHECK(milliseconds() < deadline);
     CHECK_INT(sandlock_notif_read(notif, address, bytes, sizeof TEXT), SANDLOCK_ERROR_TASK_GONE);
     CHECK(is_zero(bytes, sizeof TEXT));
-    strcpy(bytes, "poison");
+    memset(bytes, 'z', sizeof bytes);
     CHECK_INT(sandlock_notif_read_cstr(notif, address, bytes, sizeof bytes, NULL), SANDLOCK_ERROR_TASK_GONE);
-    CHECK(is_zero(bytes, sizeof bytes));
+    CHECK(is_empty(bytes, sizeof bytes));
+    bytes[0] = 'z';
     CHECK_INT(sandlock_notif_read_path(notif, 0, bytes, sizeof bytes, NULL), SANDLOCK_ERROR_TASK_GONE);
+    CHECK(is_empty(bytes, sizeof bytes));
+    bytes[0] = 'z';
     CHECK_INT(sandlock_notif_write(notif, address, TEXT, 4), SANDLOCK_ERROR_TASK_GONE);
-    CHECK_INT(sandlock_notif_replace_fd(notif, 50, replacement, true), SANDLOCK_ERROR_TASK_GONE);
-    CHECK_INT(sandlock_notif_display_path(notif, AT_FDCWD, "x", bytes, sizeof bytes, NULL),
+    FAILS(SANDLOCK_ERROR_TASK_GONE, sandlock_notif_replace_fd(notif, 50, replacement, true, &error));
+    CHECK_INT(sandlock_notif_display_path(notif, AT_FDCWD, "x", bytes, sizeof bytes, NULL, NULL),
               SANDLOCK_ERROR_TASK_GONE);
     /* What was read before is there still. */
     CHECK(sandlock_notif_arg(notif, 0) == address);
@@ -336,10 +366,13 @@ static sandlock_action asked(const sandlock_notif *notif, void *user_data)
     else if (number == DOOMED)
         ends_it(notif, address);
     else if (number == NO_OPEN) {
-        CHECK_INT(sandlock_notif_open_request(notif, &request), SANDLOCK_ERROR_TASK);
+        FAILS(SANDLOCK_ERROR_TASK, sandlock_notif_open_request(notif, &request, &error));
+        CHECK_PART(MESSAGE(), "times");
+        CHECK_INT(sandlock_refuse_error(error).value, EPERM);
         CHECK(request == user_data);
     } else
-        says_who(notif, (uint32_t)extra);
+        says_who(notif, (int32_t)extra);
+    clear();
     last_id = sandlock_notif_id(notif);
     atomic_fetch_add(&seen, 1);
     return sandlock_return(HANDLED + number);

@@ -64,7 +64,7 @@ static void check_refusal(int line, const char *parameter, sandlock_status statu
 static void check_zeros(int line, sandlock_action action)
 {
     check_int(__FILE__, line, "kind", action.kind, 0);
-    check_int(__FILE__, line, "cloexec", action.cloexec, 0);
+    check_int(__FILE__, line, "flags", action.flags, 0);
     check_int(__FILE__, line, "value", action.value, 0);
 }
 
@@ -119,6 +119,9 @@ static void policies(void)
     REFUSES(sandlock_policy_explain, "policy", (NULL, &text, place));
     REFUSES(sandlock_policy_explain, "text", (policy, NULL, place));
     REFUSES(sandlock_policy_explain, "policy", (NULL, NULL, place));
+    REFUSES(sandlock_policy_explain_json, "policy", (NULL, &text, place));
+    REFUSES(sandlock_policy_explain_json, "text", (policy, NULL, place));
+    REFUSES(sandlock_policy_explain_json, "policy", (NULL, NULL, place));
     CHECK(text == POISON);
     CHECK(sandlock_policy_equal(policy, before));
     CHECK_INT(sandlock_policy_set(policy, "fs.read", "/srv", NULL), SANDLOCK_OK);
@@ -145,7 +148,8 @@ static void errors(void)
 {
     GIVES(sandlock_error_kind, SANDLOCK_OK, (NULL));
     GIVES(sandlock_error_errno, 0, (NULL));
-    GIVES(sandlock_error_message, NULL, (NULL));
+    note("sandlock_error_message");
+    CHECK_TEXT(sandlock_error_message(NULL), "no error");
     GIVES(sandlock_error_setting, NULL, (NULL));
     GIVES(sandlock_error_hint, NULL, (NULL));
     GIVES(sandlock_error_step, 0, (NULL));
@@ -159,7 +163,7 @@ static void errors(void)
     GIVES(sandlock_handler_error_name, NULL, (NULL));
     GIVES(sandlock_handler_error_message, NULL, (NULL));
     GIVES(sandlock_handler_error_cause, NULL, (NULL, NULL));
-    GIVES(sandlock_handler_error_cause, NULL, (NULL, free_cause));
+    GIVES(sandlock_handler_error_cause, NULL, (NULL, &poison));
 }
 
 static void outputs(void)
@@ -192,11 +196,14 @@ static void outputs(void)
     CHECK_INT(sandlock_output_usage(output, &usage, NULL), SANDLOCK_OK);
     CHECK(usage.wall_ns > 0);
     GIVES(sandlock_output_enforcement, NULL, (NULL));
+    GIVES(sandlock_output_handler_error_count, 0, (NULL));
     GIVES(sandlock_output_handler_error, NULL, (NULL, 0));
     GIVES(sandlock_output_handler_errors_dropped, 0, (NULL));
     GIVES(sandlock_output_json, NULL, (NULL));
+    GIVES(sandlock_output_clone, NULL, (NULL));
     DOES_NOTHING(sandlock_output_free, (NULL));
     GIVES(sandlock_enforcement_landlock_abi, 0, (NULL));
+    GIVES(sandlock_enforcement_count, 0, (NULL, SANDLOCK_ENFORCEMENT_ENFORCED));
     GIVES(sandlock_enforcement_line, NULL, (NULL, SANDLOCK_ENFORCEMENT_ENFORCED, 0));
     DOES_NOTHING(sandlock_enforcement_free, (NULL));
     sandlock_output_free(output);
@@ -297,6 +304,21 @@ static void registrations(void)
     REFUSES(sandlock_sandbox_add_observer, "observer",
             (sandbox, SYS_uname, NULL, POISON, must_not_be_freed, &shown, place));
     REFUSES(sandlock_sandbox_add_observer, "sandbox", (NULL, SYS_uname, NULL, NULL, NULL, NULL, place));
+    const long calls[] = {SYS_uname, SYS_times};
+    REFUSES(sandlock_sandbox_add_handler_for, "sandbox",
+            (NULL, calls, 2, handler, POISON, must_not_be_freed, &options, place));
+    REFUSES(sandlock_sandbox_add_handler_for, "syscalls",
+            (sandbox, NULL, 2, handler, POISON, must_not_be_freed, &options, place));
+    REFUSES(sandlock_sandbox_add_handler_for, "handler",
+            (sandbox, calls, 2, NULL, POISON, must_not_be_freed, &options, place));
+    REFUSES(sandlock_sandbox_add_handler_for, "syscalls", (NULL, NULL, 1, NULL, NULL, NULL, NULL, place));
+    REFUSES(sandlock_sandbox_add_observer_for, "sandbox",
+            (NULL, calls, 2, observer, POISON, must_not_be_freed, &shown, place));
+    REFUSES(sandlock_sandbox_add_observer_for, "syscalls",
+            (sandbox, NULL, 2, observer, POISON, must_not_be_freed, &shown, place));
+    REFUSES(sandlock_sandbox_add_observer_for, "observer",
+            (sandbox, calls, 2, NULL, POISON, must_not_be_freed, &shown, place));
+    REFUSES(sandlock_sandbox_add_observer_for, "syscalls", (NULL, NULL, 1, NULL, NULL, NULL, NULL, place));
     options.when_count = shown.when_count = 1;
     REFUSES(sandlock_sandbox_add_handler, "options.when",
             (sandbox, SYS_uname, handler, POISON, must_not_be_freed, &options, place));
@@ -304,6 +326,8 @@ static void registrations(void)
             (sandbox, SYS_uname, observer, POISON, must_not_be_freed, &shown, place));
     TAKES(sandlock_sandbox_add_handler, (sandbox, SYS_uname, handler, NULL, NULL, NULL, NULL));
     TAKES(sandlock_sandbox_add_observer, (sandbox, SYS_uname, observer, NULL, NULL, NULL, NULL));
+    TAKES(sandlock_sandbox_add_handler_for, (sandbox, calls, 2, handler, NULL, NULL, NULL, NULL));
+    TAKES(sandlock_sandbox_add_observer_for, (sandbox, calls, 2, observer, NULL, NULL, NULL, NULL));
     EXITS(0, sandbox, "uname");
     sandlock_sandbox_free(sandbox);
 }
@@ -365,6 +389,8 @@ static void actions(void)
     NO_POINTERS(sandlock_continue);
     NO_POINTERS(sandlock_errno);
     NO_POINTERS(sandlock_refuse);
+    note("sandlock_refuse_error");
+    CHECK_INT(sandlock_refuse_error(NULL).value, EPERM);
     NO_POINTERS(sandlock_return);
     NO_POINTERS(sandlock_inject_fd);
     NO_POINTERS(sandlock_kill);
@@ -396,17 +422,17 @@ static void without_a_notification(void)
     REFUSES_SILENTLY(sandlock_notif_read_path, (NULL, 0, NULL, 1, NULL));
     REFUSES_SILENTLY(sandlock_notif_write, (NULL, 0, bytes, sizeof bytes));
     REFUSES_SILENTLY(sandlock_notif_write, (NULL, 0, NULL, 1));
-    REFUSES_SILENTLY(sandlock_notif_display_path, (NULL, AT_FDCWD, "/", bytes, sizeof bytes, &length));
-    REFUSES_SILENTLY(sandlock_notif_display_path, (NULL, AT_FDCWD, NULL, NULL, 1, NULL));
-    REFUSES_SILENTLY(sandlock_notif_replace_fd, (NULL, 0, 0, false));
-    REFUSES_SILENTLY(sandlock_notif_open_request, (NULL, &request));
-    REFUSES_SILENTLY(sandlock_notif_open_request, (NULL, NULL));
+    REFUSES(sandlock_notif_display_path, "notif", (NULL, AT_FDCWD, "/", bytes, sizeof bytes, &length, place));
+    REFUSES(sandlock_notif_display_path, "path", (NULL, AT_FDCWD, NULL, NULL, 1, NULL, place));
+    REFUSES(sandlock_notif_replace_fd, "notif", (NULL, 0, 0, false, place));
+    REFUSES(sandlock_notif_open_request, "notif", (NULL, &request, place));
+    REFUSES(sandlock_notif_open_request, "request", (NULL, NULL, place));
     ZEROS(sandlock_notif_open, (NULL, NULL));
     CHECK(request == POISON);
     CHECK_INT(length, 7);
     freed = 0;
-    DOES_NOTHING(sandlock_notif_fail, (NULL, NULL, NULL, NULL));
-    DOES_NOTHING(sandlock_notif_fail, (NULL, "message", &freed, free_cause));
+    DOES_NOTHING(sandlock_notif_fail, (NULL, NULL, NULL, NULL, NULL));
+    DOES_NOTHING(sandlock_notif_fail, (NULL, "message", &freed, free_cause, &poison));
     CHECK_INT(freed, 1);
 
     GIVES(sandlock_open_request_path, NULL, (NULL));
@@ -432,16 +458,16 @@ static sandlock_action asked(const sandlock_notif *notif, void *user_data)
     REFUSES_SILENTLY(sandlock_notif_read_cstr, (notif, address, NULL, 1, NULL));
     REFUSES_SILENTLY(sandlock_notif_read_path, (notif, 1, NULL, 1, NULL));
     REFUSES_SILENTLY(sandlock_notif_write, (notif, address, NULL, 1));
-    REFUSES_SILENTLY(sandlock_notif_display_path, (notif, AT_FDCWD, NULL, text, sizeof text, NULL));
-    REFUSES_SILENTLY(sandlock_notif_display_path, (notif, AT_FDCWD, "/", NULL, 1, NULL));
-    REFUSES_SILENTLY(sandlock_notif_open_request, (notif, NULL));
+    REFUSES(sandlock_notif_display_path, "path", (notif, AT_FDCWD, NULL, text, sizeof text, NULL, place));
+    REFUSES(sandlock_notif_display_path, "shown", (notif, AT_FDCWD, "/", NULL, 1, NULL, place));
+    REFUSES(sandlock_notif_open_request, "request", (notif, NULL, place));
     ZEROS(sandlock_notif_open, (notif, NULL));
     TAKES(sandlock_notif_read, (notif, address, NULL, 0));
     TAKES(sandlock_notif_write, (notif, address, NULL, 0));
     TAKES(sandlock_notif_read_path, (notif, 1, text, sizeof text, NULL));
     TAKES(sandlock_notif_read_cstr, (notif, address, text, sizeof text, NULL));
-    TAKES(sandlock_notif_display_path, (notif, AT_FDCWD, "/", text, sizeof text, NULL));
-    TAKES(sandlock_notif_open_request, (notif, &request));
+    TAKES(sandlock_notif_display_path, (notif, AT_FDCWD, "/", text, sizeof text, NULL, NULL));
+    TAKES(sandlock_notif_open_request, (notif, &request, NULL));
     ZEROS(sandlock_notif_open, (NULL, request));
     sandlock_open_request_free(request);
     return sandlock_continue();

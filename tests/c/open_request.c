@@ -35,6 +35,16 @@ static int inside(const char *call, const char *path)
         return print(syscall(SYS_openat, AT_FDCWD, 8L, O_RDONLY, 0));
     if (strcmp(call, "openat2") == 0)
         return print(syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how));
+    /* What a later kernel has behind the struct. */
+    struct { struct open_how how; uint64_t later[2]; } longer = {how, {0, 0}};
+    if (strcmp(call, "openat2 longer") == 0)
+        return print(syscall(SYS_openat2, AT_FDCWD, path, &longer, sizeof longer));
+    longer.later[1] = 1;
+    if (strcmp(call, "openat2 later") == 0)
+        return print(syscall(SYS_openat2, AT_FDCWD, path, &longer, sizeof longer));
+    how.flags |= UINT64_C(1) << 40;
+    if (strcmp(call, "openat2 flags") == 0)
+        return print(syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how));
     if (strcmp(call, "openat2 wrong") == 0)
         return print(syscall(SYS_openat2, AT_FDCWD, path, &how, 3L));
 #ifdef SYS_open
@@ -63,11 +73,15 @@ static sandlock_action judge(const sandlock_notif *notif, void *user_data)
 {
     struct expected *expected = user_data;
     sandlock_open_request *request = NULL;
-    sandlock_status status = sandlock_notif_open_request(notif, &request);
-    if (status != SANDLOCK_OK) {
-        CHECK(request == NULL);
-        return sandlock_refuse(status);
+    sandlock_error *why = NULL;
+    if (sandlock_notif_open_request(notif, &request, &why) != SANDLOCK_OK) {
+        CHECK(request == NULL && why != NULL);
+        sandlock_action action = sandlock_refuse_error(why);
+        CHECK_INT(action.kind, SANDLOCK_ACTION_ERRNO);
+        sandlock_error_free(why);
+        return action;
     }
+    CHECK(why == NULL);
     if (expected->path == NULL || strcmp(sandlock_open_request_path(request), expected->path) != 0) {
         sandlock_open_request_free(request);
         return sandlock_continue();
@@ -164,10 +178,41 @@ static void the_kernel_bounds_it_by_the_grants(void)
     OPENS("openat", "/etc/passwd", number(EACCES), .path = "/etc/passwd", .directory_is_cwd = 1);
 }
 
+/* Without a handler, and with one that can read no request: the program learns the same. */
+static void is_refused_as_by_the_kernel(int line, const char *call, int error_number)
+{
+    sandlock_sandbox *sandbox = sandbox_for(policy_with_files());
+    sandlock_output *output = RUN(sandbox, self(), call, file);
+    check_text(__FILE__, line, call, printed(output), number(error_number));
+    sandlock_output_free(output);
+    sandlock_sandbox_free(sandbox);
+    struct expected expected = {.path = NULL};
+    opens(line, call, &expected, file, number(error_number));
+}
+
+#define IS_REFUSED(call, number) is_refused_as_by_the_kernel(__LINE__, call, number)
+
 static void what_the_kernel_would_refuse_is_refused(void)
 {
-    OPENS("openat nowhere", "", number(EFAULT), .path = NULL);
-    OPENS("openat2 wrong", "x", number(EPERM), .path = NULL);
+    IS_REFUSED("openat nowhere", EFAULT);
+    IS_REFUSED("openat2 wrong", EINVAL);
+    IS_REFUSED("openat2 flags", EINVAL);
+    IS_REFUSED("openat2 later", E2BIG);
+    OPENS("openat2 longer", file, "contents", .path = file, .directory_is_cwd = 1, .flags = O_RDONLY | O_CLOEXEC,
+          .resolve = RESOLVE_NO_MAGICLINKS);
+}
+
+static void refusals_have_the_number_of_the_error(void)
+{
+    sandlock_policy *policy = sandlock_policy_new();
+    CHECK_INT(sandlock_refuse_error(NULL).kind, SANDLOCK_ACTION_ERRNO);
+    CHECK_INT(sandlock_refuse_error(NULL).value, EPERM);
+    FAILS(SANDLOCK_ERROR_POLICY, sandlock_policy_set(policy, "no.setting", "", &error));
+    CHECK_INT(sandlock_error_errno(error), 0);
+    CHECK_INT(sandlock_refuse_error(error).value, EPERM);
+    /* It stays the caller's. */
+    CHECK_INT(sandlock_error_kind(error), SANDLOCK_ERROR_POLICY);
+    sandlock_policy_free(policy);
 }
 
 int main(int argc, char **argv)
@@ -184,6 +229,7 @@ int main(int argc, char **argv)
     flags_of_the_handler_bound_where_the_path_leads();
     the_kernel_bounds_it_by_the_grants();
     what_the_kernel_would_refuse_is_refused();
+    refusals_have_the_number_of_the_error();
     unlink(file);
     unlink(link_path);
     return done();

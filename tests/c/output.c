@@ -46,11 +46,12 @@ static void bytes_are_kept_as_they_were_written(void)
     size_t length = 0;
     const char *bytes = sandlock_output_stdout(output, &length);
     CHECK_INT(length, 4);
-    CHECK(memcmp(bytes, "a\0b\377", 4) == 0);
+    /* With a NUL that does not count. */
+    CHECK(memcmp(bytes, "a\0b\377", 5) == 0);
     CHECK(sandlock_output_stdout(output, NULL) == bytes);
     bytes = sandlock_output_stderr(output, &length);
     CHECK_INT(length, 1);
-    CHECK_INT(bytes[0], 0);
+    CHECK(memcmp(bytes, "\0", 2) == 0);
     sandlock_output_free(output);
 }
 
@@ -58,10 +59,10 @@ static void nothing_is_an_address_too(void)
 {
     sandlock_output *output = RUN(sandbox, "true");
     size_t length = 7;
-    CHECK(sandlock_output_stdout(output, &length) != NULL);
+    CHECK_TEXT(sandlock_output_stdout(output, &length), "");
     CHECK_INT(length, 0);
     length = 7;
-    CHECK(sandlock_output_stderr(output, &length) != NULL);
+    CHECK_TEXT(sandlock_output_stderr(output, &length), "");
     CHECK_INT(length, 0);
     sandlock_output_free(output);
 }
@@ -91,7 +92,7 @@ static void usage_is_filled_in_as_far_as_the_caller_knows_it(void)
     CHECK_INT(wider.later[1], 0);
     CHECK_INT(wider.later[2], (long long)0xeeeeeeeeeeeeeeee);
 
-    size_t wrong[] = {0, 8, sizeof(sandlock_usage) - 1, 4097, SIZE_MAX};
+    size_t wrong[] = {0, 8, sizeof(sandlock_usage) - 1, sizeof(sandlock_usage) + 1, 4097, 4104, SIZE_MAX};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         memset(&wider, 0xee, sizeof wider);
         wider.usage.size = wrong[i];
@@ -145,9 +146,29 @@ static void without_handlers_there_are_no_failures(void)
     sandlock_output *output = RUN(sandbox, "true");
     CHECK(sandlock_output_handler_error(output, 0) == NULL);
     CHECK(sandlock_output_handler_error(output, SIZE_MAX) == NULL);
+    CHECK_INT(sandlock_output_handler_error_count(output), 0);
     CHECK_INT(sandlock_output_handler_errors_dropped(output), 0);
     CHECK_INT(sandlock_output_stdout_dropped(output), 0);
     sandlock_output_free(output);
+}
+
+static void a_clone_says_the_same_on_its_own(void)
+{
+    sandlock_output *output = SH(sandbox, "echo printed; echo complained >&2; exit 3");
+    sandlock_output *clone = sandlock_output_clone(output);
+    size_t length = 0;
+    CHECK(clone != output);
+    CHECK_TEXT(sandlock_output_json(clone), sandlock_output_json(output));
+    sandlock_output_free(output);
+    CHECK_TEXT(sandlock_output_stdout(clone, &length), "printed\n");
+    CHECK_INT(length, 8);
+    CHECK_TEXT(sandlock_output_stderr(clone, NULL), "complained\n");
+    CHECK_INT(sandlock_output_exit_code(clone), 3);
+    CHECK(sandlock_enforcement_count(sandlock_output_enforcement(clone), SANDLOCK_ENFORCEMENT_ENFORCED) > 0);
+    sandlock_output *second = sandlock_output_clone(clone);
+    sandlock_output_free(clone);
+    CHECK_TEXT(sandlock_output_stdout(second, NULL), "printed\n");
+    sandlock_output_free(second);
 }
 
 static void nothing_is_left_when_a_run_has_returned(void)
@@ -172,6 +193,7 @@ int main(void)
     enforcement_belongs_to_the_output();
     json_has_everything_but_the_bytes();
     without_handlers_there_are_no_failures();
+    a_clone_says_the_same_on_its_own();
     nothing_is_left_when_a_run_has_returned();
     sandlock_sandbox_free(sandbox);
     return done();
