@@ -1,6 +1,5 @@
 //! Opening a file in the task's place: what was judged is what is opened.
 
-use std::cmp::Ordering;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -48,6 +47,8 @@ const FLAGS_WITH_PATH: i32 = libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_PATH
 const LARGE_FILE: u64 = 0o100_000;
 /// The first version of `struct open_how`: flags, mode, resolve.
 const HOW: usize = 24;
+/// The longest one that the kernel takes: a page.
+const MOST_HOW: usize = 4096;
 
 impl OpenRequest {
     /// The directory that a relative path begins at: a descriptor of the task, or AT_FDCWD.
@@ -149,13 +150,17 @@ impl HandlerCtx<'_> {
         how: u64,
         size: u64,
     ) -> Result<OpenRequest, TaskError> {
-        match size.cmp(&(HOW as u64)) {
-            Ordering::Less => return Err(TaskError::Open(libc::EINVAL)),
-            Ordering::Equal => {}
-            // A later version, whose meaning is not known.
-            Ordering::Greater => return Err(TaskError::Open(libc::E2BIG)),
+        let length = match usize::try_from(size) {
+            Ok(length @ HOW..=MOST_HOW) => length,
+            Ok(..HOW) => return Err(TaskError::Open(libc::EINVAL)),
+            _ => return Err(TaskError::Open(libc::E2BIG)),
+        };
+        let how = self.read_child_mem(how, length)?;
+        let (how, later) = how.split_at(HOW);
+        // Fields of a later version, whose meaning is not known.
+        if later.iter().any(|byte| *byte != 0) {
+            return Err(TaskError::Open(libc::E2BIG));
         }
-        let how = self.read_child_mem(how, HOW)?;
         let words = how.chunks_exact(8).filter_map(|word| word.try_into().ok());
         let mut words = words.map(u64::from_ne_bytes);
         let (Some(wanted), Some(mode), Some(resolve)) = (words.next(), words.next(), words.next())
