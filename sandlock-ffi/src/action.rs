@@ -9,6 +9,7 @@ use crate::error::{
     SANDLOCK_ERROR_TASK_MEMORY, SANDLOCK_ERROR_TOO_LONG, sandlock_error, sandlock_error_errno,
     sandlock_status,
 };
+use crate::guard::attempt;
 use crate::parcel::{self, Parcel};
 use crate::pointer::bytes;
 
@@ -180,7 +181,10 @@ pub extern "C" fn sandlock_kill() -> sandlock_action {
 /// Gives up an action that is not going to be returned: closes its descriptor, frees its bytes.
 #[unsafe(no_mangle)]
 pub extern "C" fn sandlock_action_discard(action: sandlock_action) {
-    catch_unwind(|| drop(action.take())).ok();
+    attempt(None, || {
+        drop(action.take());
+        Ok(())
+    });
 }
 
 #[cfg(test)]
