@@ -63,7 +63,7 @@ static void numbers_are_permanent(void)
     const uint32_t outcomes[] = {SANDLOCK_OUTCOME_CONTINUE, SANDLOCK_OUTCOME_REFUSED, SANDLOCK_OUTCOME_ANSWERED,
                                  SANDLOCK_OUTCOME_INJECTED, SANDLOCK_OUTCOME_KILLED, SANDLOCK_OUTCOME_GONE};
     for (uint32_t i = 0; i < 6; i++) {
-        CHECK_INT(actions[i], i + 1);
+        CHECK_INT(actions[i], 0x534c0001 + i);
         CHECK_INT(outcomes[i], i + 1);
     }
 }
