@@ -25,7 +25,12 @@ pub extern "C" fn sandlock_host_check(
 /// The Landlock ABI of this kernel; 0 where Landlock is missing or disabled.
 #[unsafe(no_mangle)]
 pub extern "C" fn sandlock_host_landlock_abi() -> u32 {
-    std::panic::catch_unwind(|| Host::current().landlock_abi).unwrap_or(0)
+    let mut abi = 0;
+    attempt(None, || {
+        abi = Host::current().landlock_abi;
+        Ok(())
+    });
+    abi
 }
 
 /// What this kernel can enforce, as the JSON object of `sandlock check --json`; free `*text` with
