@@ -52,7 +52,7 @@ static void note_path(struct audit *audit, const sandlock_notif *notif)
     char *path = audit->path;
     audit->id = sandlock_notif_id(notif);
     if (sandlock_notif_read_path(notif, 1, path, PATH_SIZE, NULL) == SANDLOCK_OK)
-        sandlock_notif_display_path(notif, directory, path, path, PATH_SIZE, NULL);
+        sandlock_notif_display_path(notif, directory, path, path, PATH_SIZE, NULL, NULL);
 }
 
 /* An observer is called before anybody decides, and again when the call has been answered. What was
@@ -64,14 +64,14 @@ static void audit_openat(const sandlock_notif *notif, const sandlock_verdict *ve
         note_path(audit, notif);
     } else if (audit->id == sandlock_notif_id(notif)) {
         const char *what = verdict->outcome == SANDLOCK_OUTCOME_CONTINUE ? "let through" : "answered";
-        fprintf(stderr, "%" PRIu32 " openat %s: %s by %s\n", sandlock_notif_pid(notif), audit->path,
+        fprintf(stderr, "%" PRId32 " openat %s: %s by %s\n", sandlock_notif_pid(notif), audit->path,
                 what, verdict->by);
         audit->opens += strcmp(audit->path, "/usr/bin/env") == 0;
     }
 }
 
 /* The audit outlives the run, so nothing has to be freed for the sandbox. */
-static sandlock_status register_all(const sandlock_sandbox *sandbox, struct audit *audit,
+static sandlock_status register_all(sandlock_sandbox *sandbox, struct audit *audit,
                                     sandlock_error **err)
 {
     sandlock_status status =

@@ -127,7 +127,69 @@ static void *run_programs(void *unused)
     return unused;
 }
 
-/* That of AddressSanitizer keeps the locks of other threads. */
+/* Sandboxes and registrations that come and go while the process is forked. */
+struct busy {
+    sandlock_sandbox *sandbox;
+    atomic_int rounds;
+};
+
+static sandlock_action go_on(const sandlock_notif *notif, void *user_data)
+{
+    (void)notif;
+    (void)user_data;
+    return sandlock_continue();
+}
+
+static void *change_sandboxes(void *argument)
+{
+    struct busy *busy = argument;
+    while (!is_over) {
+        sandlock_sandbox *clone = sandlock_sandbox_clone(busy->sandbox);
+        OK(sandlock_sandbox_add_handler(clone, SYS_uname, go_on, NULL, NULL, NULL, &error));
+        sandlock_sandbox_free(clone);
+        /* As many as one still clones quickly. */
+        if (atomic_fetch_add(&busy->rounds, 1) < 300)
+            OK(sandlock_sandbox_add_handler(busy->sandbox, SYS_uname, go_on, NULL, NULL, NULL, &error));
+    }
+    clear();
+    return NULL;
+}
+
+static void use_the_copy(sandlock_sandbox *sandbox)
+{
+    alarm(20);
+    sandlock_sandbox *clone = sandlock_sandbox_clone(sandbox);
+    OK(sandlock_sandbox_add_handler(clone, SYS_uname, go_on, NULL, NULL, NULL, &error));
+    OK(sandlock_host_check(&error));
+    sandlock_action_discard(sandlock_inject_bytes("forked", 6));
+    sandlock_sandbox_free(clone);
+    sandlock_sandbox_free(sandbox);
+    clear();
+    _exit(0);
+}
+
+static void forks_at_any_moment_use_their_copies(void)
+{
+    struct busy busy = {system_sandbox(), 0};
+    pthread_t threads[2];
+    is_over = false;
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(pthread_create(&threads[i], NULL, change_sandboxes, &busy), 0);
+    for (int i = 0; i < 200; i++) {
+        pid_t pid = fork();
+        CHECK(pid >= 0);
+        if (pid == 0)
+            use_the_copy(busy.sandbox);
+        CHECK_INT(exit_code_of(pid), 0);
+    }
+    is_over = true;
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(pthread_join(threads[i], NULL), 0);
+    CHECK(busy.rounds > 0);
+    sandlock_sandbox_free(busy.sandbox);
+}
+
+/* The allocator of AddressSanitizer does not release its locks in the new process. */
 #if defined(__SANITIZE_ADDRESS__)
 static const bool allocator_survives_forks = false;
 #elif defined(__has_feature)
@@ -144,6 +206,7 @@ static const bool allocator_survives_forks = true;
 static void forks_at_any_moment_start_sandboxes(void)
 {
     pthread_t threads[2];
+    is_over = false;
     CHECK_INT(pthread_create(&threads[0], NULL, make_actions, NULL), 0);
     CHECK_INT(pthread_create(&threads[1], NULL, run_programs, NULL), 0);
     for (int i = 0; i < 40; i++) {
@@ -166,7 +229,9 @@ int main(void)
 {
     a_child_is_the_parents_alone();
     a_handler_may_fork();
-    if (allocator_survives_forks)
+    if (allocator_survives_forks) {
+        forks_at_any_moment_use_their_copies();
         forks_at_any_moment_start_sandboxes();
+    }
     return done();
 }

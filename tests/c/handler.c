@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 
 static sandlock_handler_options options_of(const char *name)
 {
@@ -596,11 +597,14 @@ static sandlock_action look_at_mask(const sandlock_notif *notif, void *user_data
     int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGALRM, SIGUSR1, SIGPIPE, SIGWINCH};
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
         CHECK(sigismember(&mask, signals[i]) == 1);
+    int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP};
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        CHECK(sigismember(&mask, faults[i]) == 0);
     atomic_fetch_add((atomic_int *)user_data, 1);
     return sandlock_continue();
 }
 
-static void all_signals_are_blocked_in_threads_of_the_library(void)
+static void signals_of_the_host_are_blocked_in_threads_of_the_library(void)
 {
     atomic_int asked = 0;
     sandlock_handler_options pooled = options_of("pooled");
@@ -611,6 +615,49 @@ static void all_signals_are_blocked_in_threads_of_the_library(void)
     EXITS(0, sandbox, "uname");
     CHECK_INT(asked, 2);
     sandlock_sandbox_free(sandbox);
+}
+
+enum { CAUGHT = 77 };
+
+static void *volatile unmapped;
+
+static void catch_fault(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    _exit(number == SIGSEGV && info->si_addr == unmapped ? CAUGHT : 1);
+}
+
+static sandlock_action touch_what_is_not_mapped(const sandlock_notif *notif, void *user_data)
+{
+    (void)notif;
+    (void)user_data;
+    *(volatile char *)unmapped = 1;
+    return sandlock_continue();
+}
+
+/* A fault that is blocked would end the process without a word to who handles it. */
+static void a_fault_reaches_the_hosts_signal_handler(void)
+{
+    uint64_t deadlines[] = {0, 60000};
+    for (size_t i = 0; i < 2; i++) {
+        pid_t pid = fork();
+        CHECK(pid >= 0);
+        if (pid == 0) {
+            struct sigaction action = {0};
+            sandlock_handler_options options = options_of(NULL);
+            action.sa_sigaction = catch_fault;
+            action.sa_flags = SA_SIGINFO;
+            CHECK_INT(sigaction(SIGSEGV, &action, NULL), 0);
+            unmapped = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            CHECK(unmapped != MAP_FAILED);
+            options.deadline_ms = deadlines[i];
+            sandlock_sandbox *sandbox = system_sandbox();
+            add(sandbox, SYS_uname, touch_what_is_not_mapped, NULL, &options);
+            CHECK_INT(sandlock_sandbox_run(sandbox, WORDS("uname"), NULL, NULL), SANDLOCK_OK);
+            _exit(0);
+        }
+        CHECK_INT(exit_code_of(pid), CAUGHT);
+    }
 }
 
 int main(int argc, char **argv)
@@ -635,6 +682,7 @@ int main(int argc, char **argv)
     handlers_of_several_runs_are_called_at_the_same_time_while_the_host_waits();
     a_handler_may_run_register_clone_and_free();
     a_handler_may_end_its_own_child();
-    all_signals_are_blocked_in_threads_of_the_library();
+    signals_of_the_host_are_blocked_in_threads_of_the_library();
+    a_fault_reaches_the_hosts_signal_handler();
     return done();
 }
