@@ -826,7 +826,8 @@ sandlock_action sandlock_inject_fd(int32_t fd,
 /**
  * The task gets a descriptor for a file in memory that holds these bytes and cannot be changed, and the
  * call returns its number. The bytes are copied; make the action in the callback that returns it. The
- * descriptor is close-on-exec if the call asked for that, or is not one that opens by path. The action has all bits zero if `data` is NULL and `length` is not 0.
+ * descriptor is close-on-exec if the call asked for that, or is not one that opens by path. The action
+ * has all bits zero if `data` is NULL and `length` is not 0.
  */
 sandlock_action sandlock_inject_bytes(const void *data,
                                       size_t length);
