@@ -19,44 +19,43 @@ static sandlock_sandbox *supervised_sandbox(void)
     return sandbox;
 }
 
-/* A thread that waits for a program, which waits for its input. */
+/* What a thread does that is cancelled meanwhile. */
 struct waiting {
+    void (*work)(struct waiting *);
     sandlock_sandbox *sandbox;
     sandlock_launch launch;
     sandlock_output *output;
-    atomic_bool has_returned, was_cancelled_late;
+    atomic_bool has_returned;
 };
 
-static void has_returned(struct waiting *waiting)
+/* Cancelled where the stack has no variables: AddressSanitizer does not learn that a frame is left that
+ * way, and its own end of the thread would stumble over them. */
+static void *work_in_a_thread(void *argument)
 {
-    waiting->has_returned = true;
+    ((struct waiting *)argument)->work(argument);
     clear();
+    ((struct waiting *)argument)->has_returned = true;
     pthread_testcancel();
-    waiting->was_cancelled_late = true;
-}
-
-static void *run_in_a_thread(void *argument)
-{
-    struct waiting *waiting = argument;
-    OK(sandlock_sandbox_run_launch(waiting->sandbox, &waiting->launch, &waiting->output, &error));
-    has_returned(waiting);
+    failed(__FILE__, __LINE__, "not cancelled");
     return NULL;
 }
 
-static void *wait_in_a_thread(void *argument)
+static void run(struct waiting *waiting)
 {
-    struct waiting *waiting = argument;
+    OK(sandlock_sandbox_run_launch(waiting->sandbox, &waiting->launch, &waiting->output, &error));
+}
+
+static void spawn_and_wait(struct waiting *waiting)
+{
     sandlock_child *child = NULL;
     OK(sandlock_sandbox_spawn(waiting->sandbox, &waiting->launch, &child, &error));
     OK(sandlock_child_wait(child, &waiting->output, &error));
     sandlock_child_free(child);
-    has_returned(waiting);
-    return NULL;
 }
 
-static void is_cancelled_when_it_returns(sandlock_sandbox *sandbox, void *(*wait)(void *))
+static void is_cancelled_when_it_returns(sandlock_sandbox *sandbox, void (*work)(struct waiting *))
 {
-    struct waiting waiting = {sandbox, SANDLOCK_INIT(sandlock_launch), NULL, false, false};
+    struct waiting waiting = {work, sandbox, SANDLOCK_INIT(sandlock_launch), NULL, false};
     pthread_t thread;
     void *result = NULL;
     int in[2], err[2];
@@ -67,14 +66,14 @@ static void is_cancelled_when_it_returns(sandlock_sandbox *sandbox, void *(*wait
     waiting.launch.in.kind = waiting.launch.err.kind = SANDLOCK_STDIO_FD;
     waiting.launch.in.fd = in[0];
     waiting.launch.err.fd = err[1];
-    CHECK_INT(pthread_create(&thread, NULL, wait, &waiting), 0);
+    CHECK_INT(pthread_create(&thread, NULL, work_in_a_thread, &waiting), 0);
     CHECK_INT(read_fully(err[0], &byte, 1), 1);
     CHECK_INT(pthread_cancel(thread), 0);
     CHECK(!waiting.has_returned);
     CHECK_INT(write(in[1], "read\n", 5), 5);
     CHECK_INT(pthread_join(thread, &result), 0);
     CHECK(result == PTHREAD_CANCELED);
-    CHECK(waiting.has_returned && !waiting.was_cancelled_late);
+    CHECK(waiting.has_returned);
     CHECK_TEXT(printed(waiting.output), "read\n");
     sandlock_output_free(waiting.output);
     int ends[] = {in[0], in[1], err[0], err[1]};
@@ -86,15 +85,15 @@ static void a_thread_that_waits_is_cancelled_when_it_returns(void)
 {
     sandlock_sandbox *sandboxes[] = {system_sandbox(), supervised_sandbox()};
     for (size_t i = 0; i < 2; i++) {
-        is_cancelled_when_it_returns(sandboxes[i], run_in_a_thread);
-        is_cancelled_when_it_returns(sandboxes[i], wait_in_a_thread);
+        is_cancelled_when_it_returns(sandboxes[i], run);
+        is_cancelled_when_it_returns(sandboxes[i], spawn_and_wait);
         EXITS(0, sandboxes[i], "uname");
         sandlock_sandbox_free(sandboxes[i]);
     }
 }
 
 /* Whatever the library does meanwhile, it is no place to be cancelled at. */
-static void *use_the_library(void *argument)
+static void use_the_library(struct waiting *waiting)
 {
     sandlock_policy *policy = sandlock_policy_new();
     sandlock_sandbox *sandbox = NULL;
@@ -102,6 +101,7 @@ static void *use_the_library(void *argument)
     sandlock_launch launch = SANDLOCK_INIT(sandlock_launch);
     char *text = NULL;
     launch.argv = WORDS("sleep", "1000");
+    (void)waiting;
     CHECK_INT(pthread_cancel(pthread_self()), 0);
     CHECK(sandlock_host_landlock_abi() > 0);
     OK(sandlock_host_check(&error));
@@ -124,21 +124,16 @@ static void *use_the_library(void *argument)
     sandlock_sandbox_free(sandbox);
     sandlock_action_discard(sandlock_inject_fd(dup(0), true));
     sandlock_action_discard(sandlock_inject_bytes("bytes", 5));
-    clear();
-    atomic_store((atomic_bool *)argument, true);
-    pthread_testcancel();
-    failed(__FILE__, __LINE__, "not cancelled");
-    return NULL;
 }
 
 static void no_function_is_a_place_to_be_cancelled_at(void)
 {
-    atomic_bool went_through = false;
+    struct waiting waiting = {.work = use_the_library};
     pthread_t thread;
     void *result = NULL;
-    CHECK_INT(pthread_create(&thread, NULL, use_the_library, &went_through), 0);
+    CHECK_INT(pthread_create(&thread, NULL, work_in_a_thread, &waiting), 0);
     CHECK_INT(pthread_join(thread, &result), 0);
-    CHECK(went_through);
+    CHECK(waiting.has_returned);
     CHECK(result == PTHREAD_CANCELED);
 }
 
