@@ -175,7 +175,7 @@ impl sandlock_stdio {
                 Err(wrong(format!("{name}.fd is set, but kind is not SANDLOCK_STDIO_FD")))
             }
             _ if has_data => {
-                Err(wrong(format!("{name} has bytes, but its kind is not SANDLOCK_STDIO_BYTES")))
+                Err(wrong(format!("{name}.length is set, but kind is not SANDLOCK_STDIO_BYTES")))
             }
             _ => Ok(()),
         }

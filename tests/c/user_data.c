@@ -299,10 +299,35 @@ static void is_freed_before_the_wait_is_over(uint64_t deadline_ms)
     CHECK_INT(owner.used, 1);
     CHECK_INT(owner.freed, 1);
     CHECK(owner.was_another_thread);
-    /* Its thread has not ended yet. */
-    CHECK_INT(owner.state, SANDLOCK_RUNNING);
+    CHECK_INT(owner.state, SANDLOCK_OK);
     sandlock_output_free(output);
     sandlock_child_free(owner.child);
+}
+
+static void free_the_child(void *user_data)
+{
+    struct owner *owner = user_data;
+    sandlock_child_free(owner->child);
+    atomic_fetch_add(&owner->freed, 1);
+}
+
+/* Data that owns the child: freed on the child's own thread, which waits for nobody then. */
+static void a_function_that_frees_may_free_the_child(void)
+{
+    struct owner owner = {NULL, 0, 0, SANDLOCK_ERROR_INTERNAL, pthread_self(), false};
+    sandlock_sandbox *sandbox = system_sandbox();
+    sandlock_launch launch = SANDLOCK_INIT(sandlock_launch);
+    launch.argv = WORDS("sh", "-c", "read line; uname >/dev/null");
+    launch.in.kind = SANDLOCK_STDIO_PIPED;
+    OK(sandlock_sandbox_add_handler(sandbox, SYS_uname, use_owner, &owner, free_the_child, NULL, &error));
+    OK(sandlock_sandbox_spawn(sandbox, &launch, &owner.child, &error));
+    sandlock_sandbox_free(sandbox);
+    CHECK_INT(owner.freed, 0);
+    close(sandlock_child_stdin(owner.child));
+    for (int i = 0; i < 10000 && owner.freed == 0; i++) {
+        poll(NULL, 0, 1);
+    }
+    CHECK_INT(owner.freed, 1);
 }
 
 static void a_function_that_frees_may_ask_about_the_child(void)
@@ -380,6 +405,7 @@ int main(void)
     one_registration_for_several_calls_frees_it_once();
     all_calls_are_registered_or_none();
     a_function_that_frees_may_ask_about_the_child();
+    a_function_that_frees_may_free_the_child();
     callbacks_have_room_on_the_stack();
     return done();
 }
