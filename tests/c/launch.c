@@ -176,10 +176,8 @@ static void fields_that_a_kind_does_not_use_must_not_be_set(void)
         }
     }
     sandlock_launch launch = launch_of(WORDS("true"));
-    launch.out = (sandlock_stdio){.kind = SANDLOCK_STDIO_FD, .fd = 1, .data = "x"};
-    REFUSED(ARGUMENT, &launch, "out.data");
     launch.out = (sandlock_stdio){.kind = SANDLOCK_STDIO_FD, .fd = 1, .length = 1};
-    REFUSED(ARGUMENT, &launch, "out.data");
+    REFUSED(ARGUMENT, &launch, "out.length");
     launch.out = (sandlock_stdio){.kind = SANDLOCK_STDIO_FD, .fd = 1};
     PRINTS(&launch, "");
 }
