@@ -12,7 +12,8 @@
  * memory is exhausted, the process is aborted.
  *
  * NULL. Where a pointer must not be NULL, NULL is SANDLOCK_ERROR_ARGUMENT; functions that cannot fail
- * return NULL, 0, -1 or false for it where they do not say otherwise. Every _free function takes NULL and does nothing.
+ * return NULL, 0, -1 or false for it where they do not say otherwise. Every _free function takes NULL
+ * and does nothing.
  *
  * Ownership. What a function hands out through a `**` parameter or as a pointer that is not const
  * is the caller's, and is freed once, with the _free function of its type. What it returns as a
@@ -33,14 +34,14 @@
  * like). A thread that waits in the library is cancelled (pthread_cancel) when it returns.
  *
  * Forks. A process that was forked may free what it has a copy of, and may start sandboxes of its own.
- * Trees that its parent has started are not its: waiting and signalling are errors there.
+ * Trees that its parent has started are not its: waiting and signalling are errors there. What it frees
+ * is its own copy, user_data too.
  *
  * Callbacks (handlers, observers, functions that free) are called by threads of the library, which
  * have 2 MiB of stack, by several at once where several programs run. They may call every function of
  * this header, but handlers and observers must not wait for, or free, the child whose call they are
- * asked about. They return: longjmp(), a C++ exception, pthread_exit()
- * or cancellation must not leave them. An exception that does aborts the process; <sandlock.hpp>
- * catches them. A handler that takes long holds up every call of its run, unless it has a deadline (see
+ * asked about. They return: longjmp(), a C++ exception, pthread_exit() or cancellation must not leave
+ * them. An exception that does aborts the process; <sandlock.hpp> catches them. A handler that takes long holds up every call of its run, unless it has a deadline (see
  * sandlock_handler_options); one that misses its deadline can outlive the run and the sandbox, and
  * user_data is freed after it. user_data is that of a sandbox: for data of one run, clone the sandbox
  * and add the handler to the clone.
