@@ -11,24 +11,27 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::error::{Error, HandlerError, Result};
+use crate::listed::listed;
 use crate::plan::Enforcement;
 use crate::run::{Collector, Ended};
 use crate::spawn::{End, RawUsage};
 
-/// Why a program ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Reason {
-    /// It exited by itself.
-    Exited,
-    /// A signal ended it; SIGSYS is a call that the filter kills for.
-    Signaled,
-    /// Its time was over and the tree was killed.
-    Timeout,
-    /// [`Child::kill`](crate::Child::kill) or a handler's
-    /// [`KillSandbox`](crate::NotifAction::KillSandbox) ended the tree.
-    Killed,
+listed! {
+    /// Why a program ended.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+    #[serde(rename_all = "snake_case")]
+    #[non_exhaustive]
+    pub enum Reason {
+        /// It exited by itself.
+        Exited,
+        /// A signal ended it; SIGSYS is a call that the filter kills for.
+        Signaled,
+        /// Its time was over and the tree was killed.
+        Timeout,
+        /// [`Child::kill`](crate::Child::kill) or a handler's
+        /// [`KillSandbox`](crate::NotifAction::KillSandbox) ended the tree.
+        Killed,
+    }
 }
 
 /// Resources that the whole tree used, but for processes whose parents ignored SIGCHLD: the kernel
