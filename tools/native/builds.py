@@ -35,7 +35,7 @@ class Build:
 
     def compile(self, binaries):
         """The program, or nothing where there is nothing to run. An error is the compiler's output."""
-        command = [self.compiler, f"-std={self.program.standard}", *WARNINGS, *self.flags, self.program.source]
+        command = [self.compiler, f"-std={self.program.standard}", *WARNINGS, *self.flags, self.program.source, *self.program.others]
         binary = binaries / file_name(self.name)
         command += ["-o", binary, *self.libraries] if self.program.whole else ["-fsyntax-only"]
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -21,6 +21,8 @@ class Program:
     standard: str
     # A piece of code has nothing to run.
     whole: bool = True
+    # The other files of a program that has several.
+    others: tuple[Path, ...] = ()
 
     @property
     def starts_nothing(self):
@@ -37,6 +39,10 @@ def files(root):
         for source in sorted(root.glob(pattern)):
             language = "c" if source.suffix == ".c" else "c++"
             yield Program(str(source.relative_to(root)), source, language, STANDARDS[language])
+    for source in sorted(root.glob("tests/cpp/*/main.cpp")):
+        others = tuple(sorted(other for other in source.parent.glob("*.cpp") if other != source))
+        name = str(source.relative_to(root))
+        yield Program(name, source, "c++", STANDARDS["c++"], others=others)
 
 
 def documented(root, scratch):
