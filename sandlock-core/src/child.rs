@@ -239,13 +239,8 @@ impl Child {
         }
     }
 
-    /// As wait(2), which knows only what this process started itself.
     fn check_owner(&self) -> Result<()> {
-        if self.is_ours() {
-            return Ok(());
-        }
-        let error = Error::io("wait(program)", libc::ECHILD);
-        Err(error.with_hint("this process was forked from the one that started the program"))
+        if self.is_ours() { Ok(()) } else { Err(Error::of_other_process()) }
     }
 
     fn is_ours(&self) -> bool {
@@ -290,7 +285,7 @@ fn serve(
     command: Command,
     begun: Instant,
 ) -> Result<Output> {
-    let mut supervisor = sandbox.begin(&launch, command, Some(shared))?;
+    let mut supervisor = sandbox.begin(&launch, command, Some(shared), None)?;
     if let Some(running) = supervisor.until_executed()? {
         let piped = supervisor.take_piped();
         // From here on only the program has the descriptors that it was given.
@@ -372,7 +367,7 @@ mod tests {
         let mut program = None;
         let ended = guarded(|| {
             let command = sandbox.command(&launch, 0).unwrap();
-            let mut supervisor = sandbox.begin(&launch, command, Some(&shared)).unwrap();
+            let mut supervisor = sandbox.begin(&launch, command, Some(&shared), None).unwrap();
             let running = supervisor.until_executed().unwrap().unwrap();
             assert!(pidfd::is_there(&running.program_fd));
             program = Some(running.program_fd);

@@ -190,6 +190,12 @@ impl Error {
         Error::new(ErrorKind::Io, message).with_errno(errno)
     }
 
+    /// As wait(2), which knows only what this process started itself.
+    pub(crate) fn of_other_process() -> Self {
+        let error = Error::io("wait(program)", libc::ECHILD);
+        error.with_hint("this process was forked from the one that started the program")
+    }
+
     /// A step of a start, or of confining a thread, that failed.
     pub(crate) fn step_failed(step: Step, errno: i32) -> Self {
         let message = format!("cannot {step}: {}", describe_errno(errno));

@@ -25,6 +25,7 @@ pub(crate) enum Kind {
     Null,
     Piped,
     Captured,
+    Stdout,
     Given(Arc<OwnedFd>),
     Input(Arc<[u8]>),
 }
@@ -50,6 +51,22 @@ impl Stdio {
     pub fn captured() -> Stdio {
         Stdio(Kind::Captured)
     }
+
+    /// Whatever descriptor 1 is, so that both outputs keep their order. For descriptor 2 alone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use sandlock::{Launch, Policy, Sandbox, Stdio};
+    ///
+    /// let policy = Policy::builder().fs_read("/usr").fs_read_if_exists("/lib").fs_read_if_exists("/lib64").build()?;
+    /// let launch = Launch::new(["sh", "-c", "echo 1; echo 2 >&2; echo 3"]).stderr(Stdio::stdout());
+    /// assert_eq!(Sandbox::new(policy)?.run(launch)?.stdout(), b"1\n2\n3\n");
+    /// # Ok::<(), sandlock::Error>(())
+    /// ```
+    pub fn stdout() -> Stdio {
+        Stdio(Kind::Stdout)
+    }
 }
 
 /// Without the bytes of an input, which may be many, and a secret.
@@ -60,6 +77,7 @@ impl fmt::Debug for Stdio {
             Kind::Null => f.write_str("null"),
             Kind::Piped => f.write_str("piped"),
             Kind::Captured => f.write_str("captured"),
+            Kind::Stdout => f.write_str("stdout"),
             Kind::Given(fd) => write!(f, "descriptor {}", fd.as_raw_fd()),
             Kind::Input(bytes) => write!(f, "{} bytes", bytes.len()),
         }
@@ -114,6 +132,7 @@ pub struct Launch {
     pub(crate) timeout: Option<Duration>,
     pub(crate) cwd: Option<PathBuf>,
     pub(crate) env: Vec<(OsString, OsString)>,
+    pub(crate) clears_env: bool,
 }
 
 impl Launch {
@@ -137,6 +156,7 @@ impl Launch {
             timeout: None,
             cwd: None,
             env: Vec::new(),
+            clears_env: false,
         }
     }
 
@@ -158,6 +178,17 @@ impl Launch {
         match self.timeout {
             Some(Duration::ZERO) => wrong("a timeout of zero leaves no time to run".to_owned()),
             _ => Ok(()),
+        }
+    }
+
+    /// For whoever serves the streams itself.
+    pub(crate) fn check_unpiped(&self) -> Result<()> {
+        match self.stdio().iter().any(|stdio| matches!(stdio.0, Kind::Piped)) {
+            true => {
+                let message = "nobody serves a piped stream while the caller waits";
+                Err(Error::new(ErrorKind::Command, message).with_hint("use Sandbox::spawn"))
+            }
+            false => Ok(()),
         }
     }
 
@@ -240,6 +271,13 @@ impl Launch {
         self.env.push((name.into(), value.into()));
         self
     }
+
+    /// Takes over none of the caller's variables: what the policy's `process.env` sets and what
+    /// [`env`](Launch::env) adds is all there is.
+    pub fn env_clear(mut self) -> Launch {
+        self.clears_env = true;
+        self
+    }
 }
 
 impl fmt::Debug for Launch {
@@ -254,6 +292,7 @@ impl fmt::Debug for Launch {
             .field("timeout", &self.timeout)
             .field("cwd", &self.cwd)
             .field("env", &names)
+            .field("clears_env", &self.clears_env)
             .finish_non_exhaustive()
     }
 }

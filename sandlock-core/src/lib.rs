@@ -59,6 +59,7 @@ mod launch;
 mod listed;
 mod members;
 mod output;
+mod polled;
 pub mod plan;
 pub mod policy;
 mod proc;
@@ -88,6 +89,7 @@ pub use output::{Output, Reason, Usage};
 pub use plan::{
     BuiltIn, ChildStep, Enforcement, Environment, Explanation, Plan, Resource, Stage, Trap,
 };
+pub use polled::Polled;
 pub use policy::{
     ByteSize, Capability, EnvName, Fs, Limits, Net, NetRule, Policy, PolicyBuilder, Ports, Process,
     Protection, ProtectionMode, SETTINGS, Selector, Setting, Shape, Syscalls, Timeout, UnixRule,

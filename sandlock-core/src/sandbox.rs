@@ -9,12 +9,12 @@ use crate::confine::Prepared;
 use crate::error::{Error, ErrorKind, Result};
 use crate::handler::{Handler, HandlerOptions, Observer, ObserverOptions};
 use crate::host::{Host, Notifications};
-use crate::launch::{Kind, Launch};
+use crate::launch::Launch;
 use crate::output::Output;
 use crate::plan::{Enforcement, Plan};
 use crate::policy::Policy;
 use crate::registry::{Handlers, Registration};
-use crate::run::{Foreground, Run, Streams};
+use crate::run::{Foreground, Run, Streams, Watch};
 use crate::spawn::{Command, Directory, NamedBy, Session, Start, Surroundings};
 use crate::step::Step;
 use crate::syscall::{Syscall, SyscallError};
@@ -162,15 +162,12 @@ impl Sandbox {
     /// program's keeper.
     pub fn run(&self, launch: impl Into<Launch>) -> Result<Output> {
         let launch = launch.into();
-        if launch.stdio().iter().any(|stdio| matches!(stdio.0, Kind::Piped)) {
-            let message = "nobody serves a piped stream while the caller waits";
-            return Err(Error::new(ErrorKind::Command, message).with_hint("use Sandbox::spawn"));
-        }
+        launch.check_unpiped()?;
         self.attempt(&launch, |command| {
             let begun = Instant::now();
             // The calling thread owns the keeper: nobody else has to wait for the tree, and the
             // keeper ends it when this thread ends.
-            let ended = self.begin(&launch, command, None)?.until_ended()?;
+            let ended = self.begin(&launch, command, None, None)?.until_ended()?;
             Output::new(ended, false, begun.elapsed(), self.enforcement())
         })
     }
@@ -271,24 +268,18 @@ impl Sandbox {
         launch: &Launch,
         mut attempt: impl FnMut(Command) -> Result<T>,
     ) -> Result<T> {
-        launch.check()?;
-        let mut refused = None;
-        let mut skipped = 0;
+        let mut search = Search::new(launch)?;
         loop {
-            let command = match self.command(launch, skipped) {
-                Ok(command) => command,
-                Err(error) => return Err(refused.unwrap_or(error)),
-            };
-            match attempt(command) {
-                Err(error) if is_refused(&error) => refused = refused.or(Some(error)),
+            match attempt(search.next(self, launch)?) {
+                Err(error) if is_refused(&error) => search.note(error),
                 result => return result,
             }
-            skipped += 1;
         }
     }
 
     pub(crate) fn command(&self, launch: &Launch, skipped: usize) -> Result<Command> {
-        let mut environment = self.plan().environment.apply(std::env::vars_os());
+        let inherited = (!launch.clears_env).then(std::env::vars_os);
+        let mut environment = self.plan().environment.apply(inherited.into_iter().flatten());
         for (name, value) in &launch.env {
             environment.retain(|(other, _)| other != name);
             environment.push((name.clone(), value.clone()));
@@ -301,12 +292,14 @@ impl Sandbox {
         Command::new(&launch.command, environment, directory, skipped)
     }
 
-    /// Starts `command`, for a [`Child`](crate::Child) or for a caller that waits.
+    /// Starts `command`, for a [`Child`](crate::Child), for a [`Polled`](crate::Polled) with its watch,
+    /// or for a caller that waits.
     pub(crate) fn begin(
         &self,
         launch: &Launch,
         command: Command,
         child: Option<&Shared>,
+        watch: Option<&Watch>,
     ) -> Result<Run> {
         let (streams, stdio) = Streams::new(launch)?;
         let (session, foreground) = match launch.interactive {
@@ -320,10 +313,37 @@ impl Sandbox {
             timeout: launch.timeout.or(self.plan().timeout),
         };
         let supervision = self.handlers.supervision().cloned();
+        let watch = watch.cloned();
         let trap = supervision.as_ref().map(|supervision| Arc::clone(&supervision.filter));
         let start = Start::new(Arc::clone(&self.prepared), trap, command, surroundings)?;
         let paused = child.map(|child| Arc::clone(&child.paused)).unwrap_or_default();
-        Run::begin(start, supervision, streams, foreground, paused)
+        Run::begin(start, supervision, streams, foreground, paused, watch)
+    }
+}
+
+/// The way through the commands of a launch's name that are in PATH.
+#[derive(Debug, Default)]
+pub(crate) struct Search {
+    skipped: usize,
+    refused: Option<Error>,
+}
+
+impl Search {
+    pub(crate) fn new(launch: &Launch) -> Result<Search> {
+        launch.check()?;
+        Ok(Search::default())
+    }
+
+    /// The next command; where there is none, why the first one could not be executed.
+    pub(crate) fn next(&mut self, sandbox: &Sandbox, launch: &Launch) -> Result<Command> {
+        let command = sandbox.command(launch, self.skipped);
+        command.map_err(|error| self.refused.take().unwrap_or(error))
+    }
+
+    /// Notes why the command could not be executed.
+    pub(crate) fn note(&mut self, refusal: Error) {
+        self.refused.get_or_insert(refusal);
+        self.skipped += 1;
     }
 }
 
@@ -343,7 +363,7 @@ fn known(syscall: impl TryInto<Syscall, Error: Into<SyscallError>>) -> Result<Sy
 }
 
 /// Whether a program could not be executed because nothing lets it.
-fn is_refused(error: &Error) -> bool {
+pub(crate) fn is_refused(error: &Error) -> bool {
     error.step() == Some(Step::Execute) && error.errno() == Some(libc::EACCES)
 }
 

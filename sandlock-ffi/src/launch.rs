@@ -26,10 +26,14 @@ pub const SANDLOCK_STDIO_FD: u32 = 5;
 /// A pipe with the `length` bytes at `data` and then its end. For descriptor 0 alone; the bytes are
 /// copied.
 pub const SANDLOCK_STDIO_BYTES: u32 = 6;
+/// Whatever descriptor 1 is, so that both outputs keep their order. For descriptor 2 alone.
+pub const SANDLOCK_STDIO_STDOUT: u32 = 7;
 
 /// The caller's own descriptors, session and terminal: where 0, 1 and 2 are the terminal, Ctrl-C and
 /// its like reach the program, as in a shell.
 pub const SANDLOCK_LAUNCH_INTERACTIVE: u64 = 1;
+/// None of the caller's variables: what the policy's process.env and `env` set is all there is.
+pub const SANDLOCK_LAUNCH_CLEAR_ENV: u64 = 2;
 
 /// Where one of the program's descriptors 0, 1 and 2 comes from or leads to.
 #[repr(C)]
@@ -70,7 +74,7 @@ pub struct sandlock_launch {
     /// The tree ends after as many milliseconds, instead of the policy's limits.timeout. 0: the
     /// policy's; UINT64_MAX: never.
     pub timeout_ms: u64,
-    /// SANDLOCK_LAUNCH_INTERACTIVE, or 0.
+    /// SANDLOCK_LAUNCH_INTERACTIVE and SANDLOCK_LAUNCH_CLEAR_ENV, or 0.
     pub flags: u64,
 }
 
@@ -97,11 +101,16 @@ impl sandlock_launch {
     unsafe fn launch(&self) -> Result<Launch> {
         // SAFETY: as the caller promises.
         let mut launch = Launch::new(unsafe { texts(self.argv, "argv") }?);
-        launch = match self.flags {
-            0 => launch,
-            SANDLOCK_LAUNCH_INTERACTIVE => launch.interactive(),
-            flags => return Err(wrong(format!("there are no flags {flags:#x} of a launch"))),
-        };
+        let unknown = self.flags & !(SANDLOCK_LAUNCH_INTERACTIVE | SANDLOCK_LAUNCH_CLEAR_ENV);
+        if unknown != 0 {
+            return Err(wrong(format!("there are no flags {unknown:#x} of a launch")));
+        }
+        if self.flags & SANDLOCK_LAUNCH_INTERACTIVE != 0 {
+            launch = launch.interactive();
+        }
+        if self.flags & SANDLOCK_LAUNCH_CLEAR_ENV != 0 {
+            launch = launch.env_clear();
+        }
         // SAFETY: as above.
         launch = unsafe { self.with_streams(launch) }?;
         if !self.env.is_null() {
@@ -159,6 +168,7 @@ impl sandlock_stdio {
             SANDLOCK_STDIO_PIPED => Stdio::piped(),
             SANDLOCK_STDIO_CAPTURED => Stdio::captured(),
             SANDLOCK_STDIO_FD => self.descriptor(name)?,
+            SANDLOCK_STDIO_STDOUT => Stdio::stdout(),
             SANDLOCK_STDIO_BYTES => return Err(wrong(format!("{name} takes no bytes"))),
             kind => return Err(wrong(format!("{name}: there is no kind {kind} of stream"))),
         }))

@@ -4,11 +4,14 @@
 mod sigpipe;
 mod streams;
 mod terminal;
+mod watch;
 
+use streams::Feeder;
 pub(crate) use streams::{Collector, Streams};
 pub(crate) use terminal::Foreground;
+pub(crate) use watch::Watch;
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -19,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::registry::Supervision;
 use crate::spawn::{End, Running, Start, Tree};
 use crate::supervisor::{Findings, Supervisor};
+use watch::Interest;
 
 /// A run under way. Dropping it ends and reaps the tree.
 pub(crate) struct Run {
@@ -29,6 +33,9 @@ pub(crate) struct Run {
     foreground: Option<Foreground>,
     /// Set while the tree is paused: its stops are not the terminal's.
     paused: Arc<AtomicBool>,
+    /// For a caller that waits itself: what it waits for.
+    watch: Option<Watch>,
+    tree_has_ended: bool,
 }
 
 /// How a run ended.
@@ -47,15 +54,19 @@ impl Run {
         streams: Streams,
         foreground: Option<Foreground>,
         paused: Arc<AtomicBool>,
+        watch: Option<Watch>,
     ) -> Result<Run> {
         let (tree, supervisor) = match supervision {
             None => (Tree::start(start)?, None),
             Some(supervision) => {
-                let (tree, supervisor) = Supervisor::start(start, supervision)?;
+                let (tree, supervisor) = Supervisor::start(start, supervision, watch.is_some())?;
                 (tree, Some(supervisor))
             }
         };
-        Ok(Run { tree, supervisor, streams, foreground, paused })
+        let run =
+            Run { tree, supervisor, streams, foreground, paused, watch, tree_has_ended: false };
+        run.be_watched()?;
+        Ok(run)
     }
 
     /// Waits until the program has been executed; `None` if it could not be, which
@@ -63,7 +74,7 @@ impl Run {
     /// side of the streams.
     pub(crate) fn until_executed(&mut self) -> Result<Option<Running>> {
         while !self.tree.is_executed() {
-            if self.turn()? {
+            if self.turn(PollTimeout::NONE)? {
                 break;
             }
         }
@@ -79,7 +90,54 @@ impl Run {
 
     /// Serves the run until nothing of the tree is left.
     pub(crate) fn until_ended(mut self) -> Result<Ended> {
-        while !self.turn()? {}
+        while !self.turn(PollTimeout::NONE)? {}
+        self.finish()
+    }
+
+    /// Has the watch look at everything that [`advance`](Run::advance) serves.
+    fn be_watched(&self) -> Result<()> {
+        let Some(watch) = &self.watch else { return Ok(()) };
+        for descriptor in self.readers().chain([self.tree.ended()]) {
+            watch.add(descriptor, Interest::Readable)?;
+        }
+        let feeder = self.streams.feeder.as_ref();
+        feeder.map_or(Ok(()), |feeder| watch.add(feeder.descriptor(), Interest::Writable))
+    }
+
+    /// Has the watch look at nothing of this any more.
+    fn be_unwatched(&self) -> Result<()> {
+        let Some(watch) = &self.watch else { return Ok(()) };
+        let feeder = self.streams.feeder.iter().map(Feeder::descriptor);
+        self.readers().chain(feeder).try_for_each(|descriptor| watch.remove(descriptor))
+    }
+
+    /// What a watch waits for to become readable, but for the tree.
+    fn readers(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let outputs = self.streams.collectors.iter().flatten().filter_map(Collector::descriptor);
+        outputs.chain(self.supervisor.iter().filter_map(Supervisor::ended))
+    }
+
+    /// Serves what has happened, without waiting for more; returns whether nothing more will, so that
+    /// [`finish`](Run::finish) does not wait either.
+    pub(crate) fn advance(&mut self) -> Result<bool> {
+        if !self.tree_has_ended && self.turn(PollTimeout::ZERO)? {
+            self.tree_has_ended = true;
+            if let Some(watch) = &self.watch {
+                watch.remove(self.tree.ended())?;
+            }
+        }
+        let has_ended = |supervisor: &Supervisor| supervisor.has_ended();
+        Ok(self.tree_has_ended && self.supervisor.as_ref().is_none_or(has_ended))
+    }
+
+    /// Asks the keeper to end the tree.
+    pub(crate) fn end(&self) -> Result<()> {
+        self.tree.end()
+    }
+
+    /// What is left of a tree that has ended.
+    pub(crate) fn finish(mut self) -> Result<Ended> {
+        self.be_unwatched()?;
         if let Some(foreground) = &mut self.foreground {
             foreground.take_back(self.tree.program());
         }
@@ -98,26 +156,16 @@ impl Run {
     }
 
     /// Waits for something to happen and serves it; returns whether the tree has ended.
-    fn turn(&mut self) -> Result<bool> {
-        let Ready { ended, bell } = self.wait()?;
-        for collector in self.streams.collectors.iter_mut().flatten() {
-            match ended {
-                true => collector.take_rest()?,
-                false => drop(collector.take()?),
-            }
-        }
-        if let Some(feeder) = &mut self.streams.feeder
-            && !feeder.feed()?
-        {
-            self.streams.feeder = None;
-        }
+    fn turn(&mut self, patience: PollTimeout) -> Result<bool> {
+        let Ready { ended, bell } = self.wait(patience)?;
+        self.streams.serve(ended, self.watch.as_ref())?;
         if bell {
             self.answer_bell()?;
         }
         Ok(ended)
     }
 
-    fn wait(&self) -> Result<Ready> {
+    fn wait(&self, patience: PollTimeout) -> Result<Ready> {
         let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
         let mut fds = vec![readable(self.tree.ended())];
         fds.extend(self.tree.bell().map(readable));
@@ -125,7 +173,7 @@ impl Run {
         fds.extend(collectors.filter_map(|one| one.descriptor()).map(readable));
         let feeder = self.streams.feeder.as_ref();
         fds.extend(feeder.map(|one| PollFd::new(one.descriptor(), PollFlags::POLLOUT)));
-        match poll(&mut fds, PollTimeout::NONE) {
+        match poll(&mut fds, patience) {
             Ok(_) => Ok(Ready {
                 ended: fds[0].any().unwrap_or(false),
                 bell: self.tree.bell().is_some() && fds[1].any().unwrap_or(false),

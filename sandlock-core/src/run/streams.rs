@@ -9,6 +9,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::pipe2;
 
 use super::sigpipe::WithoutSigpipe;
+use super::watch::Watch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::launch::{Kind, Launch, Stdio};
 use crate::spawn::Source;
@@ -47,11 +48,42 @@ impl Streams {
         Ok((streams, sources))
     }
 
+    /// Moves what there is to move, for the last time if the tree has `ended`. What is done with is no
+    /// longer of interest to `watch`.
+    pub(super) fn serve(&mut self, ended: bool, watch: Option<&Watch>) -> Result<()> {
+        for collector in self.collectors.iter_mut().flatten().filter(|one| !one.is_done) {
+            match ended {
+                true => collector.take_rest()?,
+                false => drop(collector.take()?),
+            }
+            if collector.is_done
+                && let Some(watch) = watch
+            {
+                watch.remove(collector.reader.as_fd())?;
+            }
+        }
+        if let Some(feeder) = &mut self.feeder
+            && !feeder.feed()?
+        {
+            if let Some(watch) = watch {
+                watch.remove(feeder.descriptor())?;
+            }
+            // The program reads its end.
+            self.feeder = None;
+        }
+        Ok(())
+    }
+
     /// The program's side of descriptor `number`; ours is kept.
     fn connect(&mut self, number: usize, stdio: &Stdio, limit: u64) -> Result<Source> {
         let theirs = match &stdio.0 {
             Kind::Inherit => return Ok(Source::Inherit),
             Kind::Null => return Ok(Source::Null),
+            Kind::Stdout if number == 2 => return Ok(Source::Stdout),
+            Kind::Stdout => {
+                let message = format!("descriptor {number} cannot follow descriptor 1");
+                return Err(Error::new(ErrorKind::Command, message));
+            }
             Kind::Given(fd) => {
                 let call =
                     format!("descriptor {number}: fcntl({}, F_DUPFD_CLOEXEC)", fd.as_raw_fd());
@@ -95,8 +127,9 @@ fn nonblocking(fd: OwnedFd) -> Result<File> {
 /// Keeps what the program writes, up to a limit, and counts the rest.
 #[derive(Debug)]
 pub(crate) struct Collector {
-    /// `None` when nobody can write any more.
-    reader: Option<File>,
+    reader: File,
+    /// Whether nobody can write any more.
+    is_done: bool,
     limit: u64,
     kept: Vec<u8>,
     dropped: u64,
@@ -104,12 +137,13 @@ pub(crate) struct Collector {
 
 impl Collector {
     fn new(reader: OwnedFd, limit: u64) -> Result<Collector> {
-        let reader = Some(nonblocking(reader)?);
-        Ok(Collector { reader, limit, kept: Vec::new(), dropped: 0 })
+        let reader = nonblocking(reader)?;
+        Ok(Collector { reader, is_done: false, limit, kept: Vec::new(), dropped: 0 })
     }
 
+    /// What to wait for, as long as somebody can write.
     pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.reader.as_ref().map(AsFd::as_fd)
+        (!self.is_done).then(|| self.reader.as_fd())
     }
 
     /// What was kept, and how many bytes were not.
@@ -120,8 +154,7 @@ impl Collector {
     /// Takes what the program has left in the pipe: no more than fits into one, because somebody who
     /// was handed its other end can still write.
     pub(crate) fn take_rest(&mut self) -> Result<()> {
-        let Some(reader) = &self.reader else { return Ok(()) };
-        let size = fcntl(reader, FcntlArg::F_GETPIPE_SZ)
+        let size = fcntl(&self.reader, FcntlArg::F_GETPIPE_SZ)
             .map_err(|errno| Error::io("fcntl(F_GETPIPE_SZ)", errno as i32))?;
         // Once more than the size asks for: what the limit divides is taken in two.
         for _ in 0..size.unsigned_abs() as u64 / TURN + 2 {
@@ -135,7 +168,10 @@ impl Collector {
     /// Takes what is there, so much at a time that a program that never stops writing cannot keep
     /// its other streams waiting. Returns whether there may be more.
     pub(crate) fn take(&mut self) -> Result<bool> {
-        let Some(reader) = &mut self.reader else { return Ok(false) };
+        if self.is_done {
+            return Ok(false);
+        }
+        let reader = &mut self.reader;
         let room = self.limit.saturating_sub(self.kept.len() as u64);
         let taken = match room {
             0 => skip(reader, &mut self.dropped),
@@ -143,7 +179,7 @@ impl Collector {
         };
         match taken {
             Ok(0) => {
-                self.reader = None;
+                self.is_done = true;
                 Ok(false)
             }
             Ok(_) => Ok(true),
@@ -178,13 +214,11 @@ pub(crate) struct Feeder {
     writer: File,
     bytes: Arc<[u8]>,
     written: usize,
-    _quiet: WithoutSigpipe,
 }
 
 impl Feeder {
     fn new(writer: OwnedFd, bytes: Arc<[u8]>) -> Result<Feeder> {
-        let quiet = WithoutSigpipe::new()?;
-        Ok(Feeder { writer: nonblocking(writer)?, bytes, written: 0, _quiet: quiet })
+        Ok(Feeder { writer: nonblocking(writer)?, bytes, written: 0 })
     }
 
     pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
@@ -194,6 +228,7 @@ impl Feeder {
     /// Writes what the pipe has room for. Returns whether there is more to write; a program that
     /// reads no more has had enough.
     pub(crate) fn feed(&mut self) -> Result<bool> {
+        let _quiet = WithoutSigpipe::new()?;
         while let Some(rest @ [_, ..]) = self.bytes.get(self.written..) {
             match self.writer.write(rest) {
                 Ok(length) => self.written += length,

@@ -28,6 +28,8 @@ pub(crate) enum Source {
     Null,
     /// This one, which is above 2.
     Given(OwnedFd),
+    /// Whatever descriptor 1 is; for descriptor 2.
+    Stdout,
 }
 
 /// The session and process group that a program starts in.
@@ -165,6 +167,8 @@ fn numbers(prepared: &Prepared, stdio: &[Source; 3]) -> Result<[Option<RawFd>; 3
             Source::Inherit => None,
             Source::Null => Some(prepared.null()?.as_raw_fd()),
             Source::Given(fd) => Some(fd.as_raw_fd()),
+            // The child sets up 1 before 2.
+            Source::Stdout => Some(1),
         };
     }
     Ok(numbers)

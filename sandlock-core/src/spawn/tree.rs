@@ -172,6 +172,15 @@ impl Tree {
         pidfd::send(&self.keeper, "keeper", keeper::GO_ON)
     }
 
+    /// Asks the keeper to end the tree.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tree::go_on`].
+    pub(crate) fn end(&self) -> Result<()> {
+        end(&self.keeper)
+    }
+
     /// Waits for the end of the tree and says how it went.
     ///
     /// # Errors

@@ -1,7 +1,8 @@
 //! The supervisor's thread: it starts the tree, so that the kernel ends that with it, and answers the
 //! tree's calls until none can come any more.
 
-use std::os::fd::BorrowedFd;
+use std::io::{PipeReader, PipeWriter};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -17,22 +18,34 @@ use crate::registry::Supervision;
 use crate::spawn::{Hold, Report, Start, Tree};
 use crate::sys::listener::{Answer, Listener, Placing, Received};
 use crate::sys::raw::Errno;
+use crate::text::errno_of;
 use crate::threads::start_deaf;
 
 /// A supervisor's thread. Dropping it waits for its end, which comes with that of the tree.
 pub(crate) struct Supervisor {
     thread: Option<JoinHandle<Result<Findings>>>,
+    /// Its other end is closed when the thread ends; only where somebody asked for that.
+    ended: Option<PipeReader>,
     /// What is known of the tree, once it has been started.
     report: Option<Arc<Report>>,
 }
 
 impl Supervisor {
-    /// Carries out `start` in a thread of its own, which answers the calls of the tree.
-    pub(crate) fn start(start: Start, supervision: Arc<Supervision>) -> Result<(Tree, Supervisor)> {
+    /// Carries out `start` in a thread of its own, which answers the calls of the tree; with a
+    /// descriptor that tells of its end, if it is `watched`.
+    pub(crate) fn start(
+        start: Start,
+        supervision: Arc<Supervision>,
+        watched: bool,
+    ) -> Result<(Tree, Supervisor)> {
         let (started, tree) = bounded(1);
-        let serve = move || serve(start, &supervision, &started);
+        let (ended, end) = watched.then(pipe).transpose()?.unzip();
+        let serve = move || {
+            let _end: Option<PipeWriter> = end;
+            serve(start, &supervision, &started)
+        };
         let thread = start_deaf(|builder| builder.spawn(serve))?;
-        let mut supervisor = Supervisor { thread: Some(thread), report: None };
+        let mut supervisor = Supervisor { thread: Some(thread), ended, report: None };
         match tree.recv() {
             Ok(tree) => {
                 supervisor.report = Some(tree.shared_report());
@@ -43,6 +56,20 @@ impl Supervisor {
         }
     }
 
+    /// Becomes readable when the thread ends.
+    pub(crate) fn ended(&self) -> Option<BorrowedFd<'_>> {
+        self.ended.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Whether [`finish`](Supervisor::finish) does not wait.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.is_abandoned() || self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.report.as_ref().is_some_and(|report| report.is_abandoned())
+    }
+
     /// What was found, when the thread has ended. Where somebody has killed the keeper, processes can
     /// be left that it would wait for: it ends at the next call that one of them makes.
     pub(crate) fn finish(mut self) -> Result<Findings> {
@@ -51,8 +78,7 @@ impl Supervisor {
 
     fn end(&mut self) -> Option<Result<Findings>> {
         let thread = self.thread.take()?;
-        let is_abandoned = self.report.as_ref().is_some_and(|report| report.is_abandoned());
-        (!is_abandoned).then(|| join(thread))
+        (!self.is_abandoned()).then(|| join(thread))
     }
 }
 
@@ -60,6 +86,10 @@ impl Drop for Supervisor {
     fn drop(&mut self) {
         drop(self.end());
     }
+}
+
+fn pipe() -> Result<(PipeReader, PipeWriter)> {
+    std::io::pipe().map_err(|error| Error::io("pipe2(O_CLOEXEC)", errno_of(&error)))
 }
 
 /// The standard library panics where a handler has ended the thread by exit(2), which no thread may.
