@@ -1,13 +1,72 @@
-//! The native half of the Python package. It arrives with the Python interface; the module exists
-//! so that wheel, import and tests are in place.
+//! The native half of the Python package `sandlock`: the Rust crate for Python, and nothing that it
+//! cannot do.
+//!
+//! Whatever blocks lets other Python threads run meanwhile. Where the library calls back, which it
+//! does on threads of its own, Python is entered through [`interpreter`] alone.
 
-// The module's entry point is made by pyo3.
-#![allow(unsafe_code)]
+// Private to one Python package: its documentation is that of the Python classes.
+#![allow(missing_docs)]
+
+mod action;
+mod argument;
+mod child;
+mod command;
+mod context;
+mod data;
+mod error;
+mod handler;
+mod host;
+mod interpreter;
+mod launch;
+mod open_request;
+mod options;
+mod policy;
+mod result;
+mod run;
+mod sandbox;
+mod thread;
+mod verdict;
+mod when;
 
 use pyo3::prelude::*;
 
-/// What `sandlock/__init__.py` imports.
-#[pymodule]
-fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add("__version__", env!("CARGO_PKG_VERSION"))
+/// What `sandlock` is made of; import that.
+///
+/// Says that it relies on the interpreter lock: a build without one turns it on, and warns.
+#[pymodule(gil_used = true)]
+mod _native {
+    #[pymodule_export]
+    use crate::action::NotifAction;
+    #[pymodule_export]
+    use crate::child::Child;
+    #[pymodule_export]
+    use crate::command::main;
+    #[pymodule_export]
+    use crate::context::HandlerCtx;
+    #[pymodule_export]
+    use crate::host::{check, confine_self, explain};
+    #[pymodule_export]
+    use crate::interpreter::{_after_fork, _close};
+    #[pymodule_export]
+    use crate::open_request::OpenRequest;
+    #[pymodule_export]
+    use crate::policy::Policy;
+    #[pymodule_export]
+    use crate::result::{Enforcement, HandlerFailure, Result, Usage};
+    #[pymodule_export]
+    use crate::run::Run;
+    #[pymodule_export]
+    use crate::sandbox::Sandbox;
+    #[pymodule_export]
+    use crate::verdict::Verdict;
+    #[pymodule_export]
+    use crate::when::{When, WhenArg};
+
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("ERROR_KINDS", crate::error::kinds(module.py())?)
+    }
 }

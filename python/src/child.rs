@@ -1,0 +1,151 @@
+//! A running program with a thread of the library that serves it.
+
+use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
+
+use nix::poll::PollTimeout;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use crate::argument::{duration, path};
+use crate::error::OrRaise;
+use crate::launch::Asked;
+use crate::result::{Result, Text, Usage};
+use crate::run::{drop_detached, wait_for};
+use crate::sandbox::Sandbox;
+
+/// How long to wait for a thread of the library before looking for signals.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// What sandlock.Process is made of.
+#[pyclass(frozen, module = "sandlock")]
+pub(crate) struct Child {
+    /// Always there until it is dropped.
+    child: Option<sandlock::Child>,
+    text: Option<Text>,
+    /// Whose handlers are asked.
+    sandbox: Py<Sandbox>,
+}
+
+impl Child {
+    pub(crate) fn start(sandbox: &Bound<'_, Sandbox>, asked: Asked) -> PyResult<Child> {
+        let py = sandbox.py();
+        let ready = sandbox.get().ready();
+        let Asked { launch, text } = asked;
+        let child = Some(py.detach(|| ready.spawn(launch)).or_raise(py)?);
+        Ok(Child { child, text, sandbox: sandbox.clone().unbind() })
+    }
+
+    fn with<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&sandlock::Child) -> sandlock::Result<T> + Send,
+    ) -> PyResult<T> {
+        let gone = || crate::error::plain(py, sandlock::ErrorKind::Internal, "the child has gone");
+        let child = self.child.as_ref().ok_or_else(gone)?;
+        py.detach(|| work(child)).or_raise(py)
+    }
+}
+
+#[pymethods]
+impl Child {
+    #[getter]
+    fn pid(&self, py: Python<'_>) -> PyResult<u32> {
+        self.with(py, |child| Ok(child.id()))
+    }
+
+    /// Readable when nothing of the tree is left.
+    fn fileno(&self, py: Python<'_>) -> PyResult<RawFd> {
+        self.with(py, |child| Ok(child.as_fd().as_raw_fd()))
+    }
+
+    /// Our ends of the pipes behind 0, 1 and 2, which the caller closes; None where there is none, or it
+    /// was given out.
+    fn pipes(&self, py: Python<'_>) -> PyResult<[Option<RawFd>; 3]> {
+        self.with(py, |child| {
+            let stdin = child.stdin().map(OwnedFd::from);
+            let stdout = child.stdout().map(OwnedFd::from);
+            let stderr = child.stderr().map(OwnedFd::from);
+            Ok([stdin, stdout, stderr].map(|pipe| pipe.map(IntoRawFd::into_raw_fd)))
+        })
+    }
+
+    /// The result; None if the time, a number of seconds, is over before. Signal handlers of Python run
+    /// meanwhile, and what they raise is raised.
+    #[pyo3(signature = (timeout = None))]
+    fn wait(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Result>> {
+        let limit = timeout.map(duration).transpose()?;
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        loop {
+            py.check_signals()?;
+            // Once the tree has gone, its thread may still be busy with a handler.
+            let has_gone = self.with(py, |child| Ok(Child::wait_for_tree(child, deadline)))??;
+            let patience = if has_gone { LOOK_AGAIN } else { Duration::ZERO };
+            if let Some(output) = self.with(py, |child| child.wait_timeout(patience))? {
+                return Result::new(py, &output, self.text.as_ref()).map(Some);
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Kills the whole tree.
+    fn kill(&self, py: Python<'_>) -> PyResult<()> {
+        self.with(py, sandlock::Child::kill)
+    }
+
+    /// Sends a signal to the program itself.
+    fn signal(&self, py: Python<'_>, number: i32) -> PyResult<()> {
+        self.with(py, |child| child.signal(number))
+    }
+
+    /// Stops every process of the tree.
+    fn pause(&self, py: Python<'_>) -> PyResult<()> {
+        self.with(py, sandlock::Child::pause)
+    }
+
+    /// Lets every process of the tree go on.
+    fn resume(&self, py: Python<'_>) -> PyResult<()> {
+        self.with(py, sandlock::Child::resume)
+    }
+
+    /// Every process of the tree: its id, its parent's, and its command.
+    fn processes<'py>(&self, py: Python<'py>) -> PyResult<Vec<(u32, u32, Bound<'py, PyTuple>)>> {
+        let processes = self.with(py, sandlock::Child::processes)?;
+        let told = processes.iter().map(|one| {
+            let words = one.command.iter().map(|word| path(py, word)).collect::<PyResult<Vec<_>>>()?;
+            Ok((one.pid, one.parent, PyTuple::new(py, words)?))
+        });
+        told.collect()
+    }
+
+    /// What the tree has used so far.
+    fn usage(&self, py: Python<'_>) -> PyResult<Usage> {
+        self.with(py, sandlock::Child::usage).map(Usage::new)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
+        visit.call(&self.sandbox)
+    }
+}
+
+impl Child {
+    /// Waits for the end of the tree, the deadline, or a signal; whether the tree has gone.
+    fn wait_for_tree(child: &sandlock::Child, deadline: Option<Instant>) -> PyResult<bool> {
+        let Some(deadline) = deadline else { return wait_for(child.as_fd(), PollTimeout::NONE) };
+        let left = deadline.saturating_duration_since(Instant::now());
+        // Rounded up, or the last part of a millisecond would be spent in turning round. What is more
+        // than poll(2) can count is waited for in parts.
+        let millis = left.as_nanos().div_ceil(1_000_000);
+        wait_for(child.as_fd(), PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX))
+    }
+}
+
+/// A running program ends with what knows of it.
+impl Drop for Child {
+    fn drop(&mut self) {
+        drop_detached(self.child.take());
+    }
+}

@@ -1,0 +1,254 @@
+//! `sandlock.HandlerCtx`: what a handler sees of a call, as long as the call lasts.
+
+#![allow(unsafe_code)]
+
+use std::os::unix::ffi::OsStrExt;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use sandlock::{Arch, ErrorKind, TaskError};
+
+use crate::action::NotifAction;
+use crate::argument::{bytes, copied_fd, os_string, path};
+use crate::error::{OrRaise, plain};
+use crate::open_request::OpenRequest;
+
+type Call = sandlock::HandlerCtx<'static>;
+
+/// A system call that waits for an answer, and the task that makes it.
+///
+/// The task does not move on its own meanwhile, but its memory can change: other threads of its process
+/// run on. Read once, decide on what was read, and do not read again.
+///
+/// It lives as long as the handler is asked: whatever is asked of it afterwards raises TaskGoneError.
+/// A TaskError that a handler lets pass is no failure of the handler: the call is refused with its errno,
+/// because a program that gives a bad address must not be able to end its run that way.
+#[pyclass(frozen, module = "sandlock")]
+pub(crate) struct HandlerCtx(RwLock<Option<&'static Call>>);
+
+/// Shows a call as long as this lives.
+pub(crate) struct Shown<'a, 'py>(&'a Bound<'py, HandlerCtx>);
+
+impl HandlerCtx {
+    /// An object for `cx`, and what ends it.
+    pub(crate) fn new<'py>(
+        py: Python<'py>,
+        cx: &sandlock::HandlerCtx<'_>,
+    ) -> PyResult<Bound<'py, HandlerCtx>> {
+        // SAFETY: the reference is used under the lock alone, and `Shown` takes it away before `cx`
+        // ends.
+        let call = unsafe {
+            std::mem::transmute::<&sandlock::HandlerCtx<'_>, &'static sandlock::HandlerCtx<'static>>(cx)
+        };
+        Bound::new(py, HandlerCtx(RwLock::new(Some(call))))
+    }
+
+    fn call(&self) -> RwLockReadGuard<'_, Option<&'static Call>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What `look` sees of the call.
+    fn look<T>(&self, py: Python<'_>, look: impl FnOnce(&Call) -> T) -> PyResult<T> {
+        match *self.call() {
+            Some(call) => Ok(look(call)),
+            None => Err(dead(py)),
+        }
+    }
+
+    /// The same for what may take its time: other Python threads run meanwhile.
+    fn work<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&Call) -> Result<T, TaskError> + Send,
+    ) -> PyResult<T> {
+        // The lock is let go of before the interpreter's is taken again.
+        let done = py.detach(|| self.call().map(work));
+        done.ok_or_else(|| dead(py))?.or_raise(py)
+    }
+}
+
+impl<'a, 'py> Shown<'a, 'py> {
+    pub(crate) fn new(context: &'a Bound<'py, HandlerCtx>) -> Shown<'a, 'py> {
+        Shown(context)
+    }
+}
+
+impl Drop for Shown<'_, '_> {
+    fn drop(&mut self) {
+        let call = &self.0.get().0;
+        if let Ok(mut call) = call.try_write() {
+            *call = None;
+            return;
+        }
+        // Another thread of the host uses it, and may need the interpreter to be done.
+        self.0.py().detach(|| *call.write().unwrap_or_else(PoisonError::into_inner) = None);
+    }
+}
+
+#[pymethods]
+impl HandlerCtx {
+    /// The kernel's number for this call: no other one of the same run has it.
+    #[getter]
+    fn id(&self, py: Python<'_>) -> PyResult<u64> {
+        self.look(py, |call| call.id())
+    }
+
+    /// The id of the task that calls: a thread id, which is the process id for a first thread only.
+    #[getter]
+    fn pid(&self, py: Python<'_>) -> PyResult<u32> {
+        self.look(py, |call| call.pid())
+    }
+
+    /// The number of the call.
+    #[getter]
+    fn syscall(&self, py: Python<'_>) -> PyResult<u32> {
+        self.look(py, |call| call.syscall().nr())
+    }
+
+    /// The name of the call, as in its manual page.
+    #[getter]
+    fn name(&self, py: Python<'_>) -> PyResult<&'static str> {
+        self.look(py, |call| call.syscall().name())
+    }
+
+    /// Its six arguments as the registers have them, unsigned. The kernel ignores the upper halves of
+    /// arguments of 32 bits: compare those as `& 0xffffffff`.
+    #[getter]
+    fn args(&self, py: Python<'_>) -> PyResult<(u64, u64, u64, u64, u64, u64)> {
+        self.look(py, |call| call.args().into())
+    }
+
+    /// The address behind the instruction that makes the call.
+    #[getter]
+    fn instruction_pointer(&self, py: Python<'_>) -> PyResult<u64> {
+        self.look(py, |call| call.instruction_pointer())
+    }
+
+    /// The architecture whose calls the task makes: "x86_64" or "aarch64".
+    #[getter]
+    fn arch(&self, py: Python<'_>) -> PyResult<&'static str> {
+        self.look(py, |call| match call.arch() {
+            Arch::X86_64 => "x86_64",
+            Arch::Aarch64 => "aarch64",
+        })
+    }
+
+    /// Whether the task still waits for the answer.
+    fn is_waiting(&self, py: Python<'_>) -> PyResult<bool> {
+        self.look(py, |call| call.is_waiting())
+    }
+
+    /// The `size` bytes at `address` of the task's memory, at most 16 MiB.
+    ///
+    /// Raises TaskMemoryError where not all of them are mapped, never fewer bytes than asked for;
+    /// TooLongError; TaskGoneError; TaskError where this process may not read that memory. A program can
+    /// bring that about, so an unreadable argument is to be refused.
+    fn read<'py>(&self, py: Python<'py>, address: u64, size: usize) -> PyResult<Bound<'py, PyBytes>> {
+        let read = self.look(py, |call| call.read_child_mem(address, size))?;
+        Ok(PyBytes::new(py, &read.or_raise(py)?))
+    }
+
+    /// The bytes at `address` up to a NUL, without it; at most `max` with it.
+    ///
+    /// Raises TooLongError where there is no NUL among them; otherwise as read().
+    fn read_cstr<'py>(&self, py: Python<'py>, address: u64, max: usize) -> PyResult<Bound<'py, PyBytes>> {
+        let read = self.look(py, |call| call.read_child_cstr(address, max))?;
+        Ok(PyBytes::new(py, &read.or_raise(py)?))
+    }
+
+    /// The path that argument `index` points to, or the first argument of this call that is one, as the
+    /// task gave it: a str in which bytes that are not UTF-8 survive as os.fsdecode() has them.
+    ///
+    /// Another thread of the program can change it before the kernel reads it, so a decision on it followed
+    /// by NotifAction.continue_() holds against nobody who means to get past it: open_for_child() opens
+    /// what was judged.
+    ///
+    /// Raises ArgumentError where the call has no such argument; otherwise as read_cstr(), with the
+    /// kernel's limit of 4096 bytes.
+    #[pyo3(signature = (index = None))]
+    fn read_path<'py>(&self, py: Python<'py>, index: Option<usize>) -> PyResult<Bound<'py, PyAny>> {
+        let read = self.look(py, |call| {
+            let syscall = call.syscall();
+            match index.or_else(|| syscall.path_args().first().copied()) {
+                Some(index) => Ok(call.path_arg(index)),
+                None => Err(format!("{syscall} has no argument that is a path")),
+            }
+        })?;
+        match read {
+            Ok(read) => path(py, read.or_raise(py)?),
+            Err(message) => Err(plain(py, ErrorKind::Argument, &message)),
+        }
+    }
+
+    /// Writes to the task's memory at `address`, at most 16 MiB; also to pages that the task itself can only
+    /// read, as a debugger would.
+    ///
+    /// Raises TaskMemoryError where not all of it could be written, and some may have been; otherwise as
+    /// read().
+    fn write(&self, py: Python<'_>, address: u64, data: &Bound<'_, PyAny>) -> PyResult<()> {
+        let data = bytes(data)?;
+        self.look(py, |call| call.write_child_mem(address, &data))?.or_raise(py)
+    }
+
+    /// `path` as a person would want to see it: absolute, with the directory that it is relative to, the
+    /// task's own or that of its descriptor `directory`, and without ".", ".." and doubled slashes. For
+    /// display alone: never decide on it.
+    #[pyo3(signature = (path, directory = None))]
+    fn display_path<'py>(
+        &self,
+        py: Python<'py>,
+        path: &Bound<'py, PyAny>,
+        directory: Option<i32>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let text = os_string(path)?;
+        let shown = self.look(py, |call| call.display_path(directory, text))?;
+        crate::argument::path(py, shown.or_raise(py)?)
+    }
+
+    /// What the call asks to open, read from the task's memory.
+    ///
+    /// Raises TaskError for calls that open nothing by path, and where the kernel would refuse the
+    /// arguments; otherwise as read_path().
+    fn open_request(&self, py: Python<'_>) -> PyResult<OpenRequest> {
+        self.look(py, |call| call.open_request())?.map(OpenRequest).or_raise(py)
+    }
+
+    /// Opens what `request` asks for, in the task's place and within the policy, and returns the action
+    /// that answers the call with it. What was judged is what is opened.
+    ///
+    /// Raises TaskError with the kernel's error number where the file is not granted, missing, or cannot be
+    /// opened for somebody else (files of /proc, terminals, O_PATH).
+    fn open_for_child(&self, py: Python<'_>, request: &OpenRequest) -> PyResult<NotifAction> {
+        let opened = self.work(py, |call| call.open_for_child(&request.0))?;
+        match opened {
+            sandlock::NotifAction::InjectFd { fd, cloexec } => Ok(NotifAction::injecting(fd, cloexec)),
+            _ => Err(plain(py, ErrorKind::Internal, "an open is answered with a descriptor")),
+        }
+    }
+
+    /// Puts a copy of `fd`, a number or an object with fileno(), into the task's table at `number`, closing
+    /// what is there, and leaves the call unanswered.
+    #[pyo3(signature = (number, fd, cloexec = true))]
+    fn replace_fd(
+        &self,
+        py: Python<'_>,
+        number: u32,
+        fd: &Bound<'_, PyAny>,
+        cloexec: bool,
+    ) -> PyResult<()> {
+        let fd = copied_fd(fd)?;
+        self.look(py, |call| call.replace_fd(number, &fd, cloexec))?.or_raise(py)
+    }
+
+    fn __repr__(&self) -> String {
+        match *self.call() {
+            Some(call) => format!("<HandlerCtx {} of task {}>", call.syscall(), call.pid()),
+            None => "<HandlerCtx, dead>".to_owned(),
+        }
+    }
+}
+
+fn dead(py: Python<'_>) -> PyErr {
+    plain(py, ErrorKind::TaskGone, "the handler has been asked: this HandlerCtx is dead")
+}

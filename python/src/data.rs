@@ -1,0 +1,81 @@
+//! Python objects as what settings are made of.
+
+use std::ffi::OsString;
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString};
+use sandlock::Data;
+
+use crate::argument::os_string;
+
+/// The settings that keywords say; those that are `None` say nothing.
+pub(crate) fn keywords(settings: Option<&Bound<'_, PyDict>>) -> PyResult<Vec<(String, Data)>> {
+    let said = settings.into_iter().flatten().filter(|(_, value)| !value.is_none());
+    said.map(|(name, value)| Ok((name.extract()?, data(&value)?))).collect()
+}
+
+/// What `object` says as the value of a setting. Whether it is one, the reader of settings says.
+pub(crate) fn data(object: &Bound<'_, PyAny>) -> PyResult<Data> {
+    if let Ok(value) = object.cast::<PyBool>() {
+        return Ok(Data::Bool(value.is_true()));
+    }
+    if let Ok(value) = object.cast::<PyFloat>() {
+        return Ok(Data::Float(value.value()));
+    }
+    if object.cast::<PyInt>().is_ok() || object.hasattr("__index__")? {
+        let integer = object.extract().map(Data::Integer);
+        return Ok(integer.unwrap_or_else(|_| Data::Other("a number beyond 64 bits".to_owned())));
+    }
+    if is_text(object)? {
+        return os_string(object).map(Data::Text);
+    }
+    if let Ok(seconds) = object.getattr("total_seconds") {
+        return seconds.call0()?.extract().map(Data::Float);
+    }
+    if let Ok(mapping) = object.cast::<PyMapping>() {
+        return table(mapping);
+    }
+    match object.try_iter() {
+        Ok(elements) => elements.map(|element| data(&element?)).collect::<PyResult<_>>().map(Data::List),
+        Err(error) if error.is_instance_of::<PyTypeError>(object.py()) => {
+            Ok(Data::Other(format!("an object of type {}", object.get_type().name()?)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn is_text(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let is_text = object.is_instance_of::<PyString>() || object.is_instance_of::<PyBytes>();
+    Ok(is_text || object.hasattr("__fspath__")?)
+}
+
+fn table(mapping: &Bound<'_, PyMapping>) -> PyResult<Data> {
+    let entry = |item: Bound<'_, PyAny>| {
+        let (key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item.extract()?;
+        Ok((os_string(&key)?, data(&value)?))
+    };
+    mapping.items()?.iter().map(entry).collect::<PyResult<Vec<(OsString, Data)>>>().map(Data::Table)
+}
+
+/// The same as Python objects: texts as `str`, in which any bytes survive.
+pub(crate) fn object<'py>(py: Python<'py>, data: &Data) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match data {
+        Data::Bool(value) => PyBool::new(py, *value).to_owned().into_any(),
+        Data::Integer(value) => value.into_pyobject(py)?.into_any(),
+        Data::Float(value) => PyFloat::new(py, *value).into_any(),
+        Data::Text(text) => text.into_pyobject(py)?.into_any(),
+        Data::List(elements) => {
+            let elements = elements.iter().map(|element| object(py, element));
+            PyList::new(py, elements.collect::<PyResult<Vec<_>>>()?)?.into_any()
+        }
+        Data::Table(entries) => {
+            let table = PyDict::new(py);
+            for (key, value) in entries {
+                table.set_item(key, object(py, value)?)?;
+            }
+            table.into_any()
+        }
+        Data::Other(text) => PyString::new(py, text).into_any(),
+    })
+}

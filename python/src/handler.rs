@@ -1,0 +1,170 @@
+//! Handlers and observers that are Python's.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use sandlock::{Handler, NotifAction, Observer};
+
+use crate::action;
+use crate::context::{HandlerCtx, Shown};
+use crate::interpreter::enter;
+use crate::verdict::Verdict;
+
+static TASK_ERROR: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+/// Something to be called with a context.
+pub(crate) struct Callable(Mutex<Option<Py<PyAny>>>);
+
+/// What is called about a call, and about its verdict.
+pub(crate) struct Watcher {
+    pub(crate) call: Option<Callable>,
+    pub(crate) verdict: Option<Callable>,
+}
+
+/// What Python raised, as an error of the crate: readable without the interpreter.
+#[derive(Debug)]
+pub(crate) struct Raised {
+    pub(crate) error: PyErr,
+    message: String,
+}
+
+impl fmt::Display for Raised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Raised {}
+
+impl From<PyErr> for Raised {
+    fn from(error: PyErr) -> Raised {
+        let message = error.to_string();
+        Raised { error, message }
+    }
+}
+
+const ENDING: &str = "the Python interpreter is ending";
+const CLEARED: &str = "the sandbox has been collected as garbage";
+
+impl Callable {
+    pub(crate) fn new(callable: Bound<'_, PyAny>) -> Callable {
+        Callable(Mutex::new(Some(callable.unbind())))
+    }
+
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self.0.try_lock() {
+            Ok(callable) => visit.call(&*callable),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Lets go of it: whoever calls it from now on fails.
+    pub(crate) fn clear(&self) -> Option<Py<PyAny>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn get<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let callable = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*callable {
+            Some(callable) => Ok(callable.bind(py).clone()),
+            None => Err(pyo3::exceptions::PyReferenceError::new_err(CLEARED)),
+        }
+    }
+
+    /// What it answers, called with a context that lives as long.
+    fn ask<'py>(
+        &self,
+        py: Python<'py>,
+        cx: &sandlock::HandlerCtx<'_>,
+        verdict: Option<Verdict>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let callable = self.get(py)?;
+        let context = HandlerCtx::new(py, cx)?;
+        let _shown = Shown::new(&context);
+        match verdict {
+            None => callable.call1((&context,)),
+            Some(verdict) => callable.call1((&context, verdict)),
+        }
+    }
+
+    fn decide(&self, py: Python<'_>, cx: &sandlock::HandlerCtx<'_>) -> PyResult<NotifAction> {
+        let answer = self.ask(py, cx, None)?;
+        match answer.cast::<action::NotifAction>() {
+            Ok(action) => Ok(action.get().action()),
+            Err(_) => Ok(NotifAction::Fail(not_an_action(&answer)?.into())),
+        }
+    }
+}
+
+fn not_an_action(answer: &Bound<'_, PyAny>) -> PyResult<String> {
+    if answer.hasattr("__await__")? && answer.hasattr("close")? {
+        // Or Python warns that nobody waited for it.
+        answer.call_method0("close")?;
+        return Ok("answered with a coroutine: a handler that is `async def` itself is awaited".into());
+    }
+    Ok(format!("answered with {}, which is no NotifAction", answer.get_type().name()?))
+}
+
+impl Handler for Callable {
+    fn handle(&self, cx: &sandlock::HandlerCtx<'_>) -> NotifAction {
+        let decided = enter(|py| self.decide(py, cx).unwrap_or_else(|error| refusal(py, error)));
+        decided.unwrap_or_else(|| NotifAction::Fail(ENDING.into()))
+    }
+}
+
+/// An error of the context is a refusal with its number, as in Rust; everything else is a failure.
+fn refusal(py: Python<'_>, error: PyErr) -> NotifAction {
+    match errno_of_task(py, &error) {
+        Ok(Some(errno)) => NotifAction::Errno(errno),
+        Ok(None) => NotifAction::Fail(Raised::from(error).into()),
+        Err(error) => NotifAction::Fail(Raised::from(error).into()),
+    }
+}
+
+fn errno_of_task(py: Python<'_>, error: &PyErr) -> PyResult<Option<i32>> {
+    let class = TASK_ERROR.get_or_try_init(py, || {
+        py.import("sandlock._errors")?.getattr("TaskError").map(Bound::unbind)
+    })?;
+    if !error.is_instance(py, class.bind(py)) {
+        return Ok(None);
+    }
+    let errno: Option<i32> = error.value(py).getattr("errno")?.extract()?;
+    Ok(Some(errno.filter(|errno| (1..=4095).contains(errno)).unwrap_or(nix::libc::EPERM)))
+}
+
+impl Watcher {
+    fn show(
+        callable: Option<&Callable>,
+        cx: &sandlock::HandlerCtx<'_>,
+        verdict: Option<&sandlock::Verdict<'_>>,
+    ) {
+        let Some(callable) = callable else { return };
+        let shown = enter(|py| callable.ask(py, cx, verdict.map(Verdict::new)).map(drop));
+        match shown {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                if let Some(raised) = enter(|_| Raised::from(error)) {
+                    cx.fail(raised);
+                }
+            }
+            None => cx.fail(ENDING),
+        }
+    }
+
+    pub(crate) fn callables(&self) -> impl Iterator<Item = &Callable> {
+        self.call.iter().chain(&self.verdict)
+    }
+}
+
+impl Observer for Watcher {
+    fn call(&self, cx: &sandlock::HandlerCtx<'_>) {
+        Watcher::show(self.call.as_ref(), cx, None);
+    }
+
+    fn verdict(&self, cx: &sandlock::HandlerCtx<'_>, verdict: &sandlock::Verdict<'_>) {
+        Watcher::show(self.verdict.as_ref(), cx, Some(verdict));
+    }
+}

@@ -1,0 +1,66 @@
+//! The way into Python from threads that are not Python's.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use pyo3::prelude::*;
+
+use crate::thread::Attached;
+
+/// How many threads of the library are in Python, or about to be.
+static INSIDE: AtomicUsize = AtomicUsize::new(0);
+/// Set when the interpreter ends: who entered it then would end in the middle of our code.
+static CLOSED: AtomicBool = AtomicBool::new(false);
+/// How long the end of the interpreter waits for threads that are in Python.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Holds the interpreter's end up.
+struct Visit;
+
+impl Visit {
+    fn begin() -> Option<Visit> {
+        let visit = Visit;
+        INSIDE.fetch_add(1, Ordering::SeqCst);
+        // In this order: who closes sees the visit, or is seen here.
+        (!CLOSED.load(Ordering::SeqCst)).then_some(visit)
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        INSIDE.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Carries out `work` in Python; `None` where the interpreter is ending.
+pub(crate) fn enter<T>(work: impl FnOnce(Python<'_>) -> T) -> Option<T> {
+    let _visit = Visit::begin()?;
+    Attached::keep();
+    Python::try_attach(work)
+}
+
+/// Lets go of what a thread has in Python, where Python is still there.
+pub(crate) fn leave(work: impl FnOnce()) {
+    if let Some(_visit) = Visit::begin() {
+        work();
+    }
+}
+
+/// Called when the interpreter ends: from here on no handler is asked, and every call that one would
+/// have been asked about is refused.
+#[pyfunction]
+pub(crate) fn _close(py: Python<'_>) {
+    CLOSED.store(true, Ordering::SeqCst);
+    py.detach(|| {
+        let deadline = Instant::now() + PATIENCE;
+        while INSIDE.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+}
+
+/// Called in a process that was forked: threads that were in Python are not there.
+#[pyfunction]
+pub(crate) fn _after_fork() {
+    INSIDE.store(0, Ordering::SeqCst);
+}

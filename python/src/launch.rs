@@ -1,0 +1,158 @@
+//! What to start, and how, from keywords.
+
+use std::ffi::OsString;
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyMapping, PyString};
+use sandlock::{Launch, Stdio};
+
+use crate::argument::{bytes, copied_fd, duration, os_string};
+use crate::result::Text;
+
+/// As subprocess has them; INHERIT is ours.
+const PIPE: i32 = -1;
+const STDOUT: i32 = -2;
+const DEVNULL: i32 = -3;
+const INHERIT: i32 = -4;
+
+/// What PIPE means.
+#[derive(Clone, Copy)]
+pub(crate) enum Pipes {
+    /// What comes out is collected for the result.
+    Collected,
+    /// The caller has the other end.
+    Given,
+}
+
+/// A launch, and how its outputs become text.
+pub(crate) struct Asked {
+    pub(crate) launch: Launch,
+    pub(crate) text: Option<Text>,
+}
+
+/// The keywords of a start, all of them optional.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Keywords<'py> {
+    #[pyo3(default)]
+    stdin: Option<Bound<'py, PyAny>>,
+    #[pyo3(default)]
+    stdout: Option<Bound<'py, PyAny>>,
+    #[pyo3(default)]
+    stderr: Option<Bound<'py, PyAny>>,
+    #[pyo3(default)]
+    input: Option<Bound<'py, PyAny>>,
+    #[pyo3(default)]
+    timeout: Option<Bound<'py, PyAny>>,
+    #[pyo3(default)]
+    cwd: Option<Bound<'py, PyAny>>,
+    #[pyo3(default)]
+    env: Option<Bound<'py, PyAny>>,
+    #[pyo3(default)]
+    capture_limit: Option<u64>,
+    #[pyo3(default)]
+    interactive: bool,
+    #[pyo3(default)]
+    text: bool,
+    #[pyo3(default)]
+    encoding: Option<String>,
+    #[pyo3(default)]
+    errors: Option<String>,
+}
+
+/// The launch of `cmd` as `keywords` ask for it.
+pub(crate) fn asked(
+    cmd: &Bound<'_, PyAny>,
+    keywords: &Bound<'_, PyDict>,
+    pipes: Pipes,
+) -> PyResult<Asked> {
+    let keywords: Keywords<'_> = keywords.extract()?;
+    let Keywords { text, encoding, errors, .. } = &keywords;
+    let text = Text::wanted(*text, encoding.clone(), errors.clone());
+    let mut launch = Launch::new(words(cmd)?);
+    if keywords.interactive {
+        launch = launch.interactive();
+    }
+    launch = with_streams(launch, &keywords, text.as_ref(), pipes)?;
+    if let Some(limit) = &keywords.timeout {
+        launch = launch.timeout(duration(limit)?);
+    }
+    if let Some(directory) = &keywords.cwd {
+        launch = launch.cwd(os_string(directory)?);
+    }
+    if let Some(limit) = keywords.capture_limit {
+        launch = launch.capture_limit(limit);
+    }
+    if let Some(env) = &keywords.env {
+        launch = with_environment(launch, env)?;
+    }
+    Ok(Asked { launch, text })
+}
+
+fn words(cmd: &Bound<'_, PyAny>) -> PyResult<Vec<OsString>> {
+    let is_one = cmd.is_instance_of::<PyString>()
+        || cmd.is_instance_of::<PyBytes>()
+        || cmd.hasattr("__fspath__")?;
+    if is_one {
+        let message = "a command is a list of words; nothing is split and no shell is involved";
+        return Err(PyTypeError::new_err(message));
+    }
+    cmd.try_iter()?.map(|word| os_string(&word?)).collect()
+}
+
+fn with_streams(
+    mut launch: Launch,
+    keywords: &Keywords<'_>,
+    text: Option<&Text>,
+    pipes: Pipes,
+) -> PyResult<Launch> {
+    if let Some(input) = &keywords.input {
+        if keywords.stdin.is_some() {
+            return Err(PyTypeError::new_err("stdin and input may not both be given"));
+        }
+        launch = launch.input(input_bytes(input, text)?);
+    }
+    if let Some(stdin) = &keywords.stdin {
+        launch = launch.stdin(stdio(stdin, Stdio::piped())?);
+    }
+    let pipe = || match pipes {
+        Pipes::Collected => Stdio::captured(),
+        Pipes::Given => Stdio::piped(),
+    };
+    if let Some(stdout) = &keywords.stdout {
+        launch = launch.stdout(stdio(stdout, pipe())?);
+    }
+    if let Some(stderr) = &keywords.stderr {
+        launch = launch.stderr(stdio(stderr, pipe())?);
+    }
+    Ok(launch)
+}
+
+fn input_bytes(input: &Bound<'_, PyAny>, text: Option<&Text>) -> PyResult<Vec<u8>> {
+    match (input.cast::<PyString>(), text) {
+        (Ok(input), Some(text)) => bytes(&input.call_method1("encode", (&text.encoding,))?),
+        (Ok(_), None) => Err(PyTypeError::new_err("input is bytes, or str with text=True")),
+        (Err(_), _) => bytes(input),
+    }
+}
+
+fn stdio(object: &Bound<'_, PyAny>, pipe: Stdio) -> PyResult<Stdio> {
+    Ok(match object.extract::<i32>() {
+        Ok(PIPE) => pipe,
+        Ok(STDOUT) => Stdio::stdout(),
+        Ok(DEVNULL) => Stdio::null(),
+        Ok(INHERIT) => Stdio::inherit(),
+        _ => copied_fd(object)?.into(),
+    })
+}
+
+/// The whole environment, as subprocess has it: nothing of the host's but what is said.
+fn with_environment(launch: Launch, env: &Bound<'_, PyAny>) -> PyResult<Launch> {
+    let mut launch = launch.env_clear();
+    for item in env.cast::<PyMapping>()?.items()? {
+        let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item.extract()?;
+        launch = launch.env(os_string(&name)?, os_string(&value)?);
+    }
+    Ok(launch)
+}
