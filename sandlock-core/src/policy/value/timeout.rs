@@ -1,13 +1,11 @@
 //! Lengths of time.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
-
 use super::size::Decimal;
-use super::{Value, describe, utf8};
+use super::{Data, Value, utf8};
 
 /// A wall-clock limit, above zero.
 ///
@@ -30,12 +28,6 @@ impl fmt::Display for Timeout {
             "" => write!(f, "{}s", self.0.as_secs()),
             digits => write!(f, "{}.{digits}s", self.0.as_secs()),
         }
-    }
-}
-
-impl Serialize for Timeout {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 
@@ -62,12 +54,16 @@ impl Value for Timeout {
         Duration::from_nanos(nanos).try_into()
     }
 
-    fn from_toml(value: &toml::Value) -> Result<Self, String> {
-        match value {
-            toml::Value::Integer(seconds) => Self::from_text(OsStr::new(&seconds.to_string())),
-            toml::Value::Float(seconds) => Self::from_text(OsStr::new(&seconds.to_string())),
-            toml::Value::String(text) => Self::from_text(OsStr::new(text)),
-            other => Err(format!("expected {}, found {}", Self::EXPECTED, describe(other))),
+    fn to_text(&self) -> OsString {
+        self.to_string().into()
+    }
+
+    fn from_data(data: &Data) -> Result<Self, String> {
+        match data {
+            Data::Integer(seconds) => Self::from_text(OsStr::new(&seconds.to_string())),
+            Data::Float(seconds) => Self::from_text(OsStr::new(&seconds.to_string())),
+            Data::Text(text) => Self::from_text(text),
+            other => Err(format!("expected {}, found {}", Self::EXPECTED, other.describe())),
         }
     }
 }
@@ -112,8 +108,8 @@ mod tests {
         for wrong in ["", "0", "0.0", "-1", "s", "1d", "1 s", "inf", "nan", "99999999999999h"] {
             assert!(parse(wrong).is_err(), "{wrong:?}");
         }
-        assert!(Timeout::from_toml(&toml::Value::Float(f64::NAN)).is_err());
-        assert!(Timeout::from_toml(&toml::Value::Float(-1.0)).is_err());
-        assert!(Timeout::from_toml(&toml::Value::Float(1e-300)).is_err());
+        assert!(Timeout::from_data(&Data::Float(f64::NAN)).is_err());
+        assert!(Timeout::from_data(&Data::Float(-1.0)).is_err());
+        assert!(Timeout::from_data(&Data::Float(1e-300)).is_err());
     }
 }
