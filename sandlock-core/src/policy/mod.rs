@@ -139,8 +139,8 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Policy`], with every problem of the text: what is not TOML, what no setting is
-    /// named like, what no setting takes.
+    /// [`ErrorKind::Policy`](crate::ErrorKind::Policy), with every problem of the text: what is not
+    /// TOML, what no setting is named like, what no setting takes.
     pub fn from_toml(text: &str) -> Result<Policy> {
         let mut policy = Policy::default();
         policy.merge_toml(text)?;
@@ -174,7 +174,8 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Policy`], with every problem; the policy is then unchanged.
+    /// [`ErrorKind::Policy`](crate::ErrorKind::Policy), with every problem; the policy is then
+    /// unchanged.
     pub fn merge_data(&mut self, table: impl IntoIterator<Item = (OsString, Data)>) -> Result<()> {
         let entries = table.into_iter();
         self.change(|policy| {
@@ -214,8 +215,8 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Policy`] when no setting has this path or it does not take this value; the
-    /// policy is then unchanged.
+    /// [`ErrorKind::Policy`](crate::ErrorKind::Policy) when no setting has this path or it does not
+    /// take this value; the policy is then unchanged.
     ///
     /// # Examples
     ///

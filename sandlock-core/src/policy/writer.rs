@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 impl Policy {
     /// What this policy says, in the order of [`SETTINGS`]: every setting that is not as in the default
-    /// policy, with data that is read back to the same.
+    /// policy, with data that is read back to it.
     ///
     /// # Examples
     ///
@@ -37,8 +37,8 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Policy`] when a path or a variable is not UTF-8: TOML cannot hold it; or a number, set in a field,
-    /// is beyond 64 bits.
+    /// [`ErrorKind::Policy`] when TOML cannot hold it: a path or a variable is not UTF-8, or a number
+    /// that was set in a field has more than 63 bits.
     pub fn to_toml(&self) -> Result<String> {
         self.require_utf8()?;
         toml::to_string(self).map_err(|error| {
