@@ -91,8 +91,9 @@ pub use plan::{
 };
 pub use polled::Polled;
 pub use policy::{
-    ByteSize, Capability, EnvName, Fs, Limits, Net, NetRule, Policy, PolicyBuilder, Ports, Process,
-    Protection, ProtectionMode, SETTINGS, Selector, Setting, Shape, Syscalls, Timeout, UnixRule,
+    ByteSize, Capability, Data, EnvName, Fs, Limits, Net, NetRule, Policy, PolicyBuilder, Ports,
+    Process, Protection, ProtectionMode, SETTINGS, Selector, Setting, Shape, Syscalls, Timeout,
+    UnixRule,
 };
 pub use sandbox::Sandbox;
 pub use step::Step;

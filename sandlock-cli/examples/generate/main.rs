@@ -1,6 +1,7 @@
 //! Writes the files that are made from the settings table, the table of system calls and the
 //! command line: `docs/settings.md`, `docs/syscalls.md`, `docs/man/`, `completions/`, the constants
-//! of `Syscall`, and of the C interface `include/sandlock.h` and its manual pages.
+//! of `Syscall`, the types of settings in Python, and of the C interface `include/sandlock.h` and its
+//! manual pages.
 //!
 //! With `--check` it compares them instead, and exits with 1 where one is not current.
 
@@ -8,6 +9,7 @@ mod completions;
 mod constants;
 mod declarations;
 mod header;
+mod keywords;
 mod man;
 mod reference;
 mod settings;
@@ -71,6 +73,7 @@ fn generated() -> Result<Vec<Generated>, Box<dyn Error>> {
         ("docs/syscalls.md".to_owned(), syscalls::page()),
         ("sandlock-core/src/syscall/constants.rs".to_owned(), constants::page()?),
         ("include/sandlock.h".to_owned(), header),
+        ("python/sandlock/_settings.py".to_owned(), keywords::page()?),
     ]);
     files.extend(man::pages()?);
     files.extend(completions::scripts()?);

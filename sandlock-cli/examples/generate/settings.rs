@@ -8,8 +8,8 @@ const INTRODUCTION: &str = "\
 # Settings
 
 A setting has one dotted path and one meaning everywhere: as a key of a TOML profile, as a verb of the Rust builder, as a
-keyword in Python (planned) and as a flag of the command. All of them are read by the same code, so a value is written the
-same way on each.
+keyword in Python and as a flag of the command. All of them are read by the same code, so a value is written the same way
+on each.
 
 No rule means no access: a policy without settings grants no path and no network. An unknown key or a value that is not
 understood is an error that names the dotted path, and all errors are reported at once.
@@ -43,7 +43,7 @@ type Values = (&'static str, &'static str, &'static str, &'static [(&'static str
 const VALUES: &[Values] = &[
     (
         "Sizes",
-        "An integer or a decimal, with K, M, G or T for powers of 1024. In TOML a plain integer need not be quoted.",
+        "An integer or a decimal, with K, M, G or T for powers of 1024. In TOML and Python a plain integer need not be quoted.",
         "limits.file_size",
         &[
             ("4096", "4096 bytes"),
@@ -53,7 +53,8 @@ const VALUES: &[Values] = &[
     ),
     (
         "Times",
-        "An integer or a decimal, in seconds or with ms, s, m or h. In TOML a plain number need not be quoted. Zero is an error.",
+        "An integer or a decimal, in seconds or with ms, s, m or h. In TOML and Python a plain number need not be quoted; Python takes a \
+         timedelta, too. Zero is an error.",
         "limits.timeout",
         &[
             ("30", "30 seconds"),

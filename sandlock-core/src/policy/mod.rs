@@ -1,15 +1,18 @@
 //! What the caller said: data only, the same for every surface.
 //!
 //! A [`Policy`] holds no callback, no descriptor and no running state, and knows no kernel. Every
-//! surface (builder, TOML, dotted paths, flags) goes through [`SETTINGS`]: one table, one reader,
-//! one parser per value.
+//! surface (builder, TOML, keywords, dotted paths, flags) goes through [`SETTINGS`]: one table, one
+//! reader, one parser per value.
 
 mod builder;
+mod data;
 mod reader;
 mod settings;
 mod value;
+mod writer;
 
 pub use builder::PolicyBuilder;
+pub use data::Data;
 pub use settings::{SETTINGS, Setting, Shape};
 pub use value::capability::Capability;
 pub use value::env::EnvName;
@@ -24,10 +27,9 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use crate::error::{Error, ErrorKind, Problem, Result};
-use crate::text::one_line;
+use crate::error::{Error, Problem, Result};
 
 /// What a program may do, as the caller said it.
 ///
@@ -43,7 +45,7 @@ use crate::text::one_line;
 /// assert_eq!(Policy::from_toml(&policy.to_toml()?)?, policy);
 /// # Ok::<(), sandlock::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(try_from = "toml::Table")]
 #[non_exhaustive]
 pub struct Policy {
@@ -62,7 +64,7 @@ pub struct Policy {
 }
 
 /// Section `fs`: grants of paths.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Fs {
     /// `fs.read`
@@ -76,7 +78,7 @@ pub struct Fs {
 }
 
 /// Section `net`: grants of networks.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Net {
     /// `net.allow`
@@ -86,31 +88,26 @@ pub struct Net {
 }
 
 /// Section `limits`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Limits {
     /// `limits.open_files`
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub open_files: Option<u64>,
     /// `limits.file_size`
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub file_size: Option<ByteSize>,
     /// `limits.timeout`
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Timeout>,
 }
 
 /// Section `process`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Process {
     /// `process.env`
-    #[serde(serialize_with = "value::env::serialize")]
     pub env: BTreeMap<EnvName, OsString>,
     /// `process.clean_env`
     pub clean_env: bool,
     /// `process.cwd`
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub cwd: Option<PathBuf>,
     /// `process.keep_capabilities`
     pub keep_capabilities: Vec<Capability>,
@@ -121,7 +118,7 @@ pub struct Process {
 }
 
 /// Section `syscalls`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Syscalls {
     /// `syscalls.deny`
@@ -129,7 +126,6 @@ pub struct Syscalls {
     /// `syscalls.allow`
     pub allow: Vec<Selector>,
     /// `syscalls.only`; empty means that the mode is off
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<Selector>,
 }
 
@@ -143,8 +139,8 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Policy`], with every problem of the text: what is not TOML, what no setting is
-    /// named like, what no setting takes.
+    /// [`ErrorKind::Policy`](crate::ErrorKind::Policy), with every problem of the text: what is not
+    /// TOML, what no setting is named like, what no setting takes.
     pub fn from_toml(text: &str) -> Result<Policy> {
         let mut policy = Policy::default();
         policy.merge_toml(text)?;
@@ -171,7 +167,36 @@ impl Policy {
     pub fn merge_toml(&mut self, text: &str) -> Result<()> {
         let table =
             text.parse::<toml::Table>().map_err(|error| reader::unreadable(text, &error))?;
-        self.change(|policy| reader::read_table(policy, &table))
+        self.merge_data(data::entries(table))
+    }
+
+    /// Lays `table` over this policy: sections of settings, as in TOML.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Policy`](crate::ErrorKind::Policy), with every problem; the policy is then
+    /// unchanged.
+    pub fn merge_data(&mut self, table: impl IntoIterator<Item = (OsString, Data)>) -> Result<()> {
+        let entries = table.into_iter();
+        self.change(|policy| {
+            entries.flat_map(|(name, data)| reader::read_entry(policy, &name, &data)).collect()
+        })
+    }
+
+    /// Lays settings with the names of Python's keywords over this policy.
+    ///
+    /// # Errors
+    ///
+    /// As [`merge_data`](Policy::merge_data).
+    #[doc(hidden)]
+    pub fn merge_keywords(
+        &mut self,
+        settings: impl IntoIterator<Item = (String, Data)>,
+    ) -> Result<()> {
+        let settings = settings.into_iter();
+        self.change(|policy| {
+            settings.flat_map(|(name, data)| reader::read_keyword(policy, &name, &data)).collect()
+        })
     }
 
     /// Lets `read` change this policy, which stays as it is if there are problems.
@@ -190,8 +215,8 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Policy`] when no setting has this path or it does not take this value; the
-    /// policy is then unchanged.
+    /// [`ErrorKind::Policy`](crate::ErrorKind::Policy) when no setting has this path or it does not
+    /// take this value; the policy is then unchanged.
     ///
     /// # Examples
     ///
@@ -207,64 +232,6 @@ impl Policy {
         self.change(|policy| reader::read_text(policy, setting, value.as_ref()))
     }
 
-    /// This policy as TOML, which [`from_toml`](Policy::from_toml) reads back to an equal policy.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Policy`] when a path or a variable is not UTF-8: TOML cannot hold it.
-    pub fn to_toml(&self) -> Result<String> {
-        self.require_utf8()?;
-        toml::to_string(self).map_err(|error| {
-            Error::new(ErrorKind::Policy, format!("cannot be written as TOML: {error}"))
-        })
-    }
-
-    /// What the fields hold that no text could have said.
-    pub(crate) fn problems(&self) -> Problems {
-        let paths = self.paths();
-        let paths = paths.iter().filter_map(|(place, path)| value::check::<PathBuf>(place, path));
-        let env = self.variables();
-        let env = env.iter().filter_map(|(place, value)| value::check::<OsString>(place, value));
-        let files = self.limits.open_files.map(|number| number.to_string());
-        let files = files.iter().filter_map(|text| value::check::<u64>("limits.open_files", text));
-        paths.chain(env).chain(files).collect()
-    }
-
-    /// Refuses what neither TOML nor JSON can hold.
-    pub(crate) fn require_utf8(&self) -> Result<()> {
-        let texts = self.paths().into_iter().chain(self.variables());
-        let problems: Problems = texts
-            .filter(|(_, text)| text.to_str().is_none())
-            .map(|(place, _)| Problem::new(place, "is not UTF-8, which TOML and JSON cannot hold"))
-            .collect();
-        if problems.is_empty() { Ok(()) } else { Err(Error::policy(problems)) }
-    }
-
-    /// Every path with its place.
-    fn paths(&self) -> Vec<(String, &OsStr)> {
-        let lists = [
-            ("fs.read", &self.fs.read),
-            ("fs.read_if_exists", &self.fs.read_if_exists),
-            ("fs.write", &self.fs.write),
-            ("fs.write_if_exists", &self.fs.write_if_exists),
-        ];
-        let in_lists = lists.into_iter().flat_map(|(setting, paths)| {
-            let place = move |index| format!("{setting}[{index}]");
-            paths.iter().enumerate().map(move |(index, path)| (place(index), path.as_os_str()))
-        });
-        let cwd = self.process.cwd.iter();
-        in_lists.chain(cwd.map(|path| ("process.cwd".to_owned(), path.as_os_str()))).collect()
-    }
-
-    /// The values of all variables with their places, and the names that are no text.
-    fn variables(&self) -> Vec<(String, &OsStr)> {
-        let variable = |name: &EnvName| format!("process.env.{}", one_line(name));
-        let values = self.process.env.iter();
-        let values = values.map(|(name, value)| (variable(name), value.as_os_str()));
-        let names = self.process.env.keys().map(|name| (variable(name), name.as_ref()));
-        values.chain(names.filter(|(_, name)| OsStr::to_str(name).is_none())).collect()
-    }
-
     /// The mode of `protection`: what the policy says, or strict.
     pub fn mode(&self, protection: Protection) -> ProtectionMode {
         self.protections.get(&protection).copied().unwrap_or_default()
@@ -276,14 +243,14 @@ impl TryFrom<toml::Table> for Policy {
 
     fn try_from(table: toml::Table) -> Result<Policy> {
         let mut policy = Policy::default();
-        policy.change(|policy| reader::read_table(policy, &table))?;
+        policy.merge_data(data::entries(table))?;
         Ok(policy)
     }
 }
 
-/// Where a value came from: a TOML document, or the text of a flag or a dotted path.
+/// Where a value came from: data, or the text of a flag or a dotted path.
 pub(crate) enum Input<'a> {
-    Toml(&'a toml::Value),
+    Data(&'a Data),
     Text(&'a OsStr),
 }
 

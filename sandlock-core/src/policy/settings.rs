@@ -1,7 +1,9 @@
 //! The one table of settings. Flags, keywords, documentation and readers all derive from it.
 
-use super::value::{append, append_some, insert, replace, switch};
-use super::{Input, Policy, Problems};
+use super::value::{
+    append, append_some, insert, list, list_some, replace, scalar, state, switch, table,
+};
+use super::{Data, Input, Policy, Problems};
 
 /// How often a setting takes a value, and what a second one does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +43,8 @@ pub struct Setting {
     /// The same value as text, for flags and [`Policy::set`].
     pub text: &'static str,
     pub(crate) read: fn(&mut Policy, &str, Input<'_>) -> Problems,
+    /// What is read back to what the policy has, its default too; `None` if no value is.
+    pub(crate) write: fn(&Policy) -> Option<Data>,
 }
 
 impl Setting {
@@ -55,6 +59,11 @@ impl Setting {
             let key = path.strip_prefix(setting.path)?.strip_prefix('.')?;
             Some((setting, key))
         })
+    }
+
+    /// The last part of the path, which is the key in the section.
+    pub(crate) fn key(&self) -> &'static str {
+        self.path.rsplit_once('.').map_or(self.path, |(_, key)| key)
     }
 
     /// The first part of the path.
@@ -79,6 +88,7 @@ pub static SETTINGS: &[Setting] = &[
         example: "[\"/usr\"]",
         text: "/usr",
         read: |policy, path, input| append(&mut policy.fs.read, path, input),
+        write: |policy| list(&policy.fs.read),
     },
     Setting {
         path: "fs.read_if_exists",
@@ -92,6 +102,7 @@ pub static SETTINGS: &[Setting] = &[
         example: "[\"/lib64\"]",
         text: "/lib64",
         read: |policy, path, input| append(&mut policy.fs.read_if_exists, path, input),
+        write: |policy| list(&policy.fs.read_if_exists),
     },
     Setting {
         path: "fs.write",
@@ -106,6 +117,7 @@ pub static SETTINGS: &[Setting] = &[
         example: "[\"/tmp/job\"]",
         text: "/tmp/job",
         read: |policy, path, input| append(&mut policy.fs.write, path, input),
+        write: |policy| list(&policy.fs.write),
     },
     Setting {
         path: "fs.write_if_exists",
@@ -119,6 +131,7 @@ pub static SETTINGS: &[Setting] = &[
         example: "[\"/dev/shm\"]",
         text: "/dev/shm",
         read: |policy, path, input| append(&mut policy.fs.write_if_exists, path, input),
+        write: |policy| list(&policy.fs.write_if_exists),
     },
     Setting {
         path: "net.allow",
@@ -135,6 +148,7 @@ pub static SETTINGS: &[Setting] = &[
         example: "[\"tcp://:443\"]",
         text: "tcp://:443",
         read: |policy, path, input| append(&mut policy.net.allow, path, input),
+        write: |policy| list(&policy.net.allow),
     },
     Setting {
         path: "net.unix",
@@ -149,6 +163,7 @@ pub static SETTINGS: &[Setting] = &[
         example: "[\"*\"]",
         text: "*",
         read: |policy, path, input| append(&mut policy.net.unix, path, input),
+        write: |policy| list(&policy.net.unix),
     },
     Setting {
         path: "limits.open_files",
@@ -163,6 +178,7 @@ pub static SETTINGS: &[Setting] = &[
         example: "256",
         text: "256",
         read: |policy, path, input| replace(&mut policy.limits.open_files, path, input),
+        write: |policy| scalar(&policy.limits.open_files),
     },
     Setting {
         path: "limits.file_size",
@@ -178,6 +194,7 @@ pub static SETTINGS: &[Setting] = &[
         example: "\"64M\"",
         text: "64M",
         read: |policy, path, input| replace(&mut policy.limits.file_size, path, input),
+        write: |policy| scalar(&policy.limits.file_size),
     },
     Setting {
         path: "limits.timeout",
@@ -192,6 +209,7 @@ pub static SETTINGS: &[Setting] = &[
         example: "\"1.5s\"",
         text: "1.5",
         read: |policy, path, input| replace(&mut policy.limits.timeout, path, input),
+        write: |policy| scalar(&policy.limits.timeout),
     },
     Setting {
         path: "process.env",
@@ -205,6 +223,7 @@ pub static SETTINGS: &[Setting] = &[
         example: "{ LANG = \"C\" }",
         text: "LANG=C",
         read: |policy, path, input| insert(&mut policy.process.env, path, input),
+        write: |policy| table(&policy.process.env),
     },
     Setting {
         path: "process.clean_env",
@@ -218,6 +237,7 @@ pub static SETTINGS: &[Setting] = &[
         example: "true",
         text: "true",
         read: |policy, path, input| switch(&mut policy.process.clean_env, path, input),
+        write: |policy| state(policy.process.clean_env),
     },
     Setting {
         path: "process.cwd",
@@ -231,6 +251,7 @@ pub static SETTINGS: &[Setting] = &[
         example: "\"/tmp\"",
         text: "/tmp",
         read: |policy, path, input| replace(&mut policy.process.cwd, path, input),
+        write: |policy| scalar(&policy.process.cwd),
     },
     Setting {
         path: "process.keep_capabilities",
@@ -245,6 +266,7 @@ pub static SETTINGS: &[Setting] = &[
         example: "[\"net_bind_service\"]",
         text: "net_bind_service",
         read: |policy, path, input| append(&mut policy.process.keep_capabilities, path, input),
+        write: |policy| list(&policy.process.keep_capabilities),
     },
     Setting {
         path: "process.core_dumps",
@@ -258,6 +280,7 @@ pub static SETTINGS: &[Setting] = &[
         example: "true",
         text: "true",
         read: |policy, path, input| switch(&mut policy.process.core_dumps, path, input),
+        write: |policy| state(policy.process.core_dumps),
     },
     Setting {
         path: "process.manage_tasks",
@@ -273,6 +296,7 @@ pub static SETTINGS: &[Setting] = &[
         example: "true",
         text: "true",
         read: |policy, path, input| switch(&mut policy.process.manage_tasks, path, input),
+        write: |policy| state(policy.process.manage_tasks),
     },
     Setting {
         path: "syscalls.deny",
@@ -286,6 +310,7 @@ pub static SETTINGS: &[Setting] = &[
         example: "[\"@file-metadata\"]",
         text: "@file-metadata",
         read: |policy, path, input| append(&mut policy.syscalls.deny, path, input),
+        write: |policy| list(&policy.syscalls.deny),
     },
     Setting {
         path: "syscalls.allow",
@@ -300,6 +325,7 @@ pub static SETTINGS: &[Setting] = &[
         example: "[\"ptrace\"]",
         text: "ptrace",
         read: |policy, path, input| append(&mut policy.syscalls.allow, path, input),
+        write: |policy| list(&policy.syscalls.allow),
     },
     Setting {
         path: "syscalls.only",
@@ -317,6 +343,7 @@ pub static SETTINGS: &[Setting] = &[
         example: "[\"@processes\"]",
         text: "@processes",
         read: |policy, path, input| append_some(&mut policy.syscalls.only, path, input),
+        write: |policy| list_some(&policy.syscalls.only),
     },
     Setting {
         path: "protections",
@@ -332,6 +359,7 @@ pub static SETTINGS: &[Setting] = &[
         example: "{ fs_ioctl_dev = \"off\" }",
         text: "fs_ioctl_dev=off",
         read: |policy, path, input| insert(&mut policy.protections, path, input),
+        write: |policy| table(&policy.protections),
     },
 ];
 

@@ -1,9 +1,7 @@
 //! Capabilities by name.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
-
-use serde::{Serialize, Serializer};
 
 use super::{Value, utf8};
 
@@ -79,12 +77,6 @@ impl fmt::Display for Capability {
     }
 }
 
-impl Serialize for Capability {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
-    }
-}
-
 impl Value for Capability {
     const EXPECTED: &'static str = "a capability";
 
@@ -97,6 +89,10 @@ impl Value for Capability {
             .and_then(|number| u8::try_from(number).ok())
             .map(Capability)
             .ok_or_else(|| format!("there is no capability named \"{text}\""))
+    }
+
+    fn to_text(&self) -> OsString {
+        self.name().into()
     }
 }
 

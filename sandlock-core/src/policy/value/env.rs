@@ -1,13 +1,9 @@
 //! Names and values of environment variables: bytes.
 
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use serde::ser::{Error as _, SerializeMap, Serializer};
-
 use super::Value;
-use crate::text::one_line;
 
 /// The name of an environment variable: not empty, without `=` and NUL.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +32,10 @@ impl Value for EnvName {
     fn from_text(text: &OsStr) -> Result<Self, String> {
         EnvName::checked(text)
     }
+
+    fn to_text(&self) -> OsString {
+        self.0.clone()
+    }
 }
 
 impl Value for OsString {
@@ -47,20 +47,8 @@ impl Value for OsString {
         }
         Ok(text.to_owned())
     }
-}
 
-/// Writes variables as a table of texts; bytes that are not UTF-8 are an error.
-pub(crate) fn serialize<S: Serializer>(
-    variables: &BTreeMap<EnvName, OsString>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let mut map = serializer.serialize_map(Some(variables.len()))?;
-    for (name, value) in variables {
-        let (Some(name), Some(value)) = (name.0.to_str(), value.to_str()) else {
-            let name = one_line(&name.0);
-            return Err(S::Error::custom(format!("process.env.{name}: is not UTF-8")));
-        };
-        map.serialize_entry(name, value)?;
+    fn to_text(&self) -> OsString {
+        self.clone()
     }
-    map.end()
 }

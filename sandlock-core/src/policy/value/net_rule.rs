@@ -1,10 +1,8 @@
 //! Rules of outbound networks, `[scheme://]target[:ports]`.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::ops::RangeInclusive;
-
-use serde::{Serialize, Serializer};
 
 use super::{Value, utf8};
 
@@ -92,12 +90,6 @@ impl fmt::Display for NetRule {
     }
 }
 
-impl Serialize for NetRule {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
 impl Value for NetRule {
     const EXPECTED: &'static str = "a rule like `*` or `tcp://:443`";
 
@@ -121,6 +113,10 @@ impl Value for NetRule {
             ));
         }
         Ports::parse(ports).map(NetRule::Tcp)
+    }
+
+    fn to_text(&self) -> OsString {
+        self.to_string().into()
     }
 }
 

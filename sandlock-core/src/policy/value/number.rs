@@ -1,8 +1,8 @@
 //! Counts: whole numbers above zero.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 
-use super::{Value, describe, utf8};
+use super::{Data, Value, utf8};
 
 impl Value for u64 {
     const EXPECTED: &'static str = "a whole number above zero";
@@ -14,12 +14,20 @@ impl Value for u64 {
         positive(number.ok_or_else(|| format!("expected {}, found \"{text}\"", Self::EXPECTED))?)
     }
 
-    fn from_toml(value: &toml::Value) -> Result<Self, String> {
-        let number = value.as_integer();
-        positive(
-            number
-                .ok_or_else(|| format!("expected {}, found {}", Self::EXPECTED, describe(value)))?,
-        )
+    fn to_text(&self) -> OsString {
+        self.to_string().into()
+    }
+
+    fn from_data(data: &Data) -> Result<Self, String> {
+        match data {
+            Data::Integer(number) => positive(*number),
+            _ => Err(format!("expected {}, found {}", Self::EXPECTED, data.describe())),
+        }
+    }
+
+    fn to_data(&self) -> Data {
+        let beyond = || Data::Other("a number beyond 64 bits".to_owned());
+        i64::try_from(*self).map_or_else(|_| beyond(), Data::Integer)
     }
 }
 
@@ -40,7 +48,7 @@ mod tests {
         for wrong in ["", "0", "-1", "+1", "1.5", "1e3", "0x10", "64 ", "99999999999999999999"] {
             assert!(u64::from_text(OsStr::new(wrong)).is_err(), "{wrong:?}");
         }
-        assert!(u64::from_toml(&toml::Value::Integer(0)).is_err());
-        assert!(u64::from_toml(&toml::Value::String("64".into())).is_err());
+        assert!(u64::from_data(&Data::Integer(0)).is_err());
+        assert!(u64::from_data(&Data::Text("64".into())).is_err());
     }
 }

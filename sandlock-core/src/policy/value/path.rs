@@ -1,6 +1,6 @@
 //! Paths: bytes, neither empty nor with a NUL.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -17,5 +17,9 @@ impl Value for PathBuf {
             return Err("a path cannot hold a NUL byte".to_owned());
         }
         Ok(PathBuf::from(text))
+    }
+
+    fn to_text(&self) -> OsString {
+        self.into()
     }
 }

@@ -1,9 +1,7 @@
 //! Protections that depend on the kernel, and what to do where it lacks one.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
-
-use serde::{Serialize, Serializer};
 
 use super::{Value, utf8};
 use crate::listed::listed;
@@ -89,12 +87,6 @@ macro_rules! named_value {
             }
         }
 
-        impl Serialize for $type {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.name())
-            }
-        }
-
         impl Value for $type {
             const EXPECTED: &'static str = $expected;
 
@@ -105,6 +97,10 @@ macro_rules! named_value {
                     let names = Self::ALL.map(Self::name).join(", ");
                     format!("expected one of {names}, found \"{name}\"")
                 })
+            }
+
+            fn to_text(&self) -> OsString {
+                self.name().into()
             }
         }
     };

@@ -1,9 +1,7 @@
 //! Names of system calls and of groups of them.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
-
-use serde::{Serialize, Serializer};
 
 use super::{Value, utf8};
 use crate::syscall::{Group, group_named, group_of};
@@ -49,12 +47,6 @@ impl fmt::Display for Selector {
     }
 }
 
-impl Serialize for Selector {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
 impl Value for Selector {
     const EXPECTED: &'static str = "a system call or a @group";
 
@@ -69,5 +61,9 @@ impl Value for Selector {
             .and_then(|group| group.calls.iter().find(|call| **call == text))
             .map(|call| Selector::Call(call))
             .ok_or_else(|| format!("there is no system call named \"{text}\""))
+    }
+
+    fn to_text(&self) -> OsString {
+        self.to_string().into()
     }
 }

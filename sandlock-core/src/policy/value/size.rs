@@ -1,11 +1,9 @@
 //! Sizes in bytes.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 
-use serde::{Serialize, Serializer};
-
-use super::{Value, describe, utf8};
+use super::{Data, Value, utf8};
 
 /// A number of bytes, at most `i64::MAX`.
 ///
@@ -36,12 +34,6 @@ impl fmt::Display for ByteSize {
     }
 }
 
-impl Serialize for ByteSize {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_i64(self.0)
-    }
-}
-
 impl Value for ByteSize {
     const EXPECTED: &'static str = "a size like 4096, 512M or 1.5G";
 
@@ -57,12 +49,20 @@ impl Value for ByteSize {
             .ok_or_else(|| format!("\"{text}\" is more bytes than fit in 63 bits"))
     }
 
-    fn from_toml(value: &toml::Value) -> Result<Self, String> {
-        match value {
-            toml::Value::Integer(bytes) if *bytes >= 0 => Ok(ByteSize(*bytes)),
-            toml::Value::String(text) => Self::from_text(OsStr::new(text)),
-            other => Err(format!("expected {}, found {}", Self::EXPECTED, describe(other))),
+    fn to_text(&self) -> OsString {
+        self.to_string().into()
+    }
+
+    fn from_data(data: &Data) -> Result<Self, String> {
+        match data {
+            Data::Integer(bytes) if *bytes >= 0 => Ok(ByteSize(*bytes)),
+            Data::Text(text) => Self::from_text(text),
+            other => Err(format!("expected {}, found {}", Self::EXPECTED, other.describe())),
         }
+    }
+
+    fn to_data(&self) -> Data {
+        Data::Integer(self.0)
     }
 }
 

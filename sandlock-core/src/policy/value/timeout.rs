@@ -1,15 +1,13 @@
 //! Lengths of time.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
-
 use super::size::Decimal;
-use super::{Value, describe, utf8};
+use super::{Data, Value, utf8};
 
-/// A wall-clock limit, above zero.
+/// A wall-clock limit, above zero and at most `u64::MAX` nanoseconds (584 years).
 ///
 /// As text: a number of seconds, or with `ms`, `s`, `m` or `h`, to the nanosecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,12 +31,6 @@ impl fmt::Display for Timeout {
     }
 }
 
-impl Serialize for Timeout {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
 impl TryFrom<Duration> for Timeout {
     type Error = String;
 
@@ -46,7 +38,11 @@ impl TryFrom<Duration> for Timeout {
         if duration.is_zero() {
             return Err("a timeout must be above zero".to_owned());
         }
-        Ok(Timeout(duration))
+        // What is longer could not be written as a text that is read back.
+        match u64::try_from(duration.as_nanos()) {
+            Ok(_) => Ok(Timeout(duration)),
+            Err(_) => Err(format!("{}s is too long a time", duration.as_secs())),
+        }
     }
 }
 
@@ -62,14 +58,24 @@ impl Value for Timeout {
         Duration::from_nanos(nanos).try_into()
     }
 
-    fn from_toml(value: &toml::Value) -> Result<Self, String> {
-        match value {
-            toml::Value::Integer(seconds) => Self::from_text(OsStr::new(&seconds.to_string())),
-            toml::Value::Float(seconds) => Self::from_text(OsStr::new(&seconds.to_string())),
-            toml::Value::String(text) => Self::from_text(OsStr::new(text)),
-            other => Err(format!("expected {}, found {}", Self::EXPECTED, describe(other))),
+    fn to_text(&self) -> OsString {
+        self.to_string().into()
+    }
+
+    fn from_data(data: &Data) -> Result<Self, String> {
+        match data {
+            Data::Integer(seconds) => Self::from_text(OsStr::new(&seconds.to_string())),
+            Data::Float(seconds) => Self::from_text(OsStr::new(&to_the_nanosecond(*seconds))),
+            Data::Text(text) => Self::from_text(text),
+            other => Err(format!("expected {}, found {}", Self::EXPECTED, other.describe())),
         }
     }
+}
+
+/// The number as text: what was computed, 0.1 + 0.2, has more digits than a time.
+fn to_the_nanosecond(seconds: f64) -> String {
+    let text = format!("{seconds:.9}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text }
 }
 
 /// The number, and the nanoseconds its unit stands for.
@@ -101,10 +107,29 @@ mod tests {
 
     #[test]
     fn what_is_written_reads_back_the_same() {
-        for nanos in [1, 999_999_999, 1_000_000_000, 1_500_000_000, 86_400_000_000_001] {
+        for nanos in [1, 999_999_999, 1_000_000_000, 1_500_000_000, 86_400_000_000_001, u64::MAX] {
             let timeout = Timeout::try_from(Duration::from_nanos(nanos)).unwrap();
             assert_eq!(parse(&timeout.to_string()), Ok(timeout.duration()));
         }
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_no_timeout() {
+        let longest = Duration::from_nanos(u64::MAX);
+        assert_eq!(Timeout::try_from(longest).map(Timeout::duration), Ok(longest));
+        for longer in [longest + Duration::from_nanos(1), Duration::MAX] {
+            assert!(Timeout::try_from(longer).is_err(), "{longer:?}");
+        }
+    }
+
+    #[test]
+    fn computed_seconds_are_rounded_to_nanoseconds() {
+        let timeout = |seconds| Timeout::from_data(&Data::Float(seconds)).map(Timeout::duration);
+        assert_eq!(timeout(0.1 + 0.2), Ok(Duration::from_millis(300)));
+        assert_eq!(timeout(10.0), Ok(Duration::from_secs(10)));
+        assert_eq!(timeout(1e-9), Ok(Duration::from_nanos(1)));
+        let error = timeout(-1.5).unwrap_err();
+        assert!(error.ends_with("found \"-1.5\""), "{error}");
     }
 
     #[test]
@@ -112,8 +137,8 @@ mod tests {
         for wrong in ["", "0", "0.0", "-1", "s", "1d", "1 s", "inf", "nan", "99999999999999h"] {
             assert!(parse(wrong).is_err(), "{wrong:?}");
         }
-        assert!(Timeout::from_toml(&toml::Value::Float(f64::NAN)).is_err());
-        assert!(Timeout::from_toml(&toml::Value::Float(-1.0)).is_err());
-        assert!(Timeout::from_toml(&toml::Value::Float(1e-300)).is_err());
+        assert!(Timeout::from_data(&Data::Float(f64::NAN)).is_err());
+        assert!(Timeout::from_data(&Data::Float(-1.0)).is_err());
+        assert!(Timeout::from_data(&Data::Float(1e-300)).is_err());
     }
 }

@@ -1,8 +1,6 @@
 //! Unix sockets that may be connected to.
 
-use std::ffi::OsStr;
-
-use serde::{Serialize, Serializer};
+use std::ffi::{OsStr, OsString};
 
 use super::Value;
 use crate::text::one_line;
@@ -13,12 +11,6 @@ use crate::text::one_line;
 pub enum UnixRule {
     /// `*`: every unix socket that file permissions let the program reach.
     Any,
-}
-
-impl Serialize for UnixRule {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str("*")
-    }
 }
 
 impl Value for UnixRule {
@@ -32,5 +24,9 @@ impl Value for UnixRule {
             "expected `*`, found \"{}\": single sockets cannot be granted yet",
             one_line(text)
         ))
+    }
+
+    fn to_text(&self) -> OsString {
+        "*".into()
     }
 }
