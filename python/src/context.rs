@@ -2,7 +2,6 @@
 
 #![allow(unsafe_code)]
 
-use std::os::unix::ffi::OsStrExt;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use pyo3::prelude::*;

@@ -16,7 +16,7 @@ static CLASS_OF: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 pub(crate) fn kinds(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let kinds = PyDict::new(py);
     for kind in ErrorKind::ALL {
-        kinds.set_item(name(*kind), kind.code())?;
+        kinds.set_item(name(kind), kind.code())?;
     }
     Ok(kinds)
 }

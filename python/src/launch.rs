@@ -8,6 +8,7 @@ use pyo3::types::{PyBytes, PyDict, PyMapping, PyString};
 use sandlock::{Launch, Stdio};
 
 use crate::argument::{bytes, copied_fd, duration, os_string};
+use crate::keywords::Keywords;
 use crate::result::Text;
 
 /// As subprocess has them; INHERIT is ours.
@@ -31,61 +32,31 @@ pub(crate) struct Asked {
     pub(crate) text: Option<Text>,
 }
 
-/// The keywords of a start, all of them optional.
-#[derive(FromPyObject)]
-#[pyo3(from_item_all)]
-struct Keywords<'py> {
-    #[pyo3(default)]
-    stdin: Option<Bound<'py, PyAny>>,
-    #[pyo3(default)]
-    stdout: Option<Bound<'py, PyAny>>,
-    #[pyo3(default)]
-    stderr: Option<Bound<'py, PyAny>>,
-    #[pyo3(default)]
-    input: Option<Bound<'py, PyAny>>,
-    #[pyo3(default)]
-    timeout: Option<Bound<'py, PyAny>>,
-    #[pyo3(default)]
-    cwd: Option<Bound<'py, PyAny>>,
-    #[pyo3(default)]
-    env: Option<Bound<'py, PyAny>>,
-    #[pyo3(default)]
-    capture_limit: Option<u64>,
-    #[pyo3(default)]
-    interactive: bool,
-    #[pyo3(default)]
-    text: bool,
-    #[pyo3(default)]
-    encoding: Option<String>,
-    #[pyo3(default)]
-    errors: Option<String>,
-}
-
 /// The launch of `cmd` as `keywords` ask for it.
 pub(crate) fn asked(
     cmd: &Bound<'_, PyAny>,
-    keywords: &Bound<'_, PyDict>,
+    keywords: Option<&Bound<'_, PyDict>>,
     pipes: Pipes,
 ) -> PyResult<Asked> {
-    let keywords: Keywords<'_> = keywords.extract()?;
-    let Keywords { text, encoding, errors, .. } = &keywords;
-    let text = Text::wanted(*text, encoding.clone(), errors.clone());
+    let keywords = Keywords::new(keywords);
+    let text = keywords.get("text")?.unwrap_or(false);
+    let text = Text::wanted(text, keywords.get("encoding")?, keywords.get("errors")?);
     let mut launch = Launch::new(words(cmd)?);
-    if keywords.interactive {
+    if keywords.get("interactive")?.unwrap_or(false) {
         launch = launch.interactive();
     }
     launch = with_streams(launch, &keywords, text.as_ref(), pipes)?;
-    if let Some(limit) = &keywords.timeout {
-        launch = launch.timeout(duration(limit)?);
+    if let Some(limit) = keywords.object("timeout")? {
+        launch = launch.timeout(duration(&limit)?);
     }
-    if let Some(directory) = &keywords.cwd {
-        launch = launch.cwd(os_string(directory)?);
+    if let Some(directory) = keywords.object("cwd")? {
+        launch = launch.cwd(os_string(&directory)?);
     }
-    if let Some(limit) = keywords.capture_limit {
+    if let Some(limit) = keywords.get("capture_limit")? {
         launch = launch.capture_limit(limit);
     }
-    if let Some(env) = &keywords.env {
-        launch = with_environment(launch, env)?;
+    if let Some(env) = keywords.object("env")? {
+        launch = with_environment(launch, &env)?;
     }
     Ok(Asked { launch, text })
 }
@@ -103,28 +74,29 @@ fn words(cmd: &Bound<'_, PyAny>) -> PyResult<Vec<OsString>> {
 
 fn with_streams(
     mut launch: Launch,
-    keywords: &Keywords<'_>,
+    keywords: &Keywords<'_, '_>,
     text: Option<&Text>,
     pipes: Pipes,
 ) -> PyResult<Launch> {
-    if let Some(input) = &keywords.input {
-        if keywords.stdin.is_some() {
+    let stdin = keywords.object("stdin")?;
+    if let Some(input) = keywords.object("input")? {
+        if stdin.is_some() {
             return Err(PyTypeError::new_err("stdin and input may not both be given"));
         }
-        launch = launch.input(input_bytes(input, text)?);
+        launch = launch.input(input_bytes(&input, text)?);
     }
-    if let Some(stdin) = &keywords.stdin {
-        launch = launch.stdin(stdio(stdin, Stdio::piped())?);
+    if let Some(stdin) = stdin {
+        launch = launch.stdin(stdio(&stdin, Stdio::piped())?);
     }
     let pipe = || match pipes {
         Pipes::Collected => Stdio::captured(),
         Pipes::Given => Stdio::piped(),
     };
-    if let Some(stdout) = &keywords.stdout {
-        launch = launch.stdout(stdio(stdout, pipe())?);
+    if let Some(stdout) = keywords.object("stdout")? {
+        launch = launch.stdout(stdio(&stdout, pipe())?);
     }
-    if let Some(stderr) = &keywords.stderr {
-        launch = launch.stderr(stdio(stderr, pipe())?);
+    if let Some(stderr) = keywords.object("stderr")? {
+        launch = launch.stderr(stdio(&stderr, pipe())?);
     }
     Ok(launch)
 }

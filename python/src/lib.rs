@@ -17,6 +17,7 @@ mod error;
 mod handler;
 mod host;
 mod interpreter;
+mod keywords;
 mod launch;
 mod open_request;
 mod options;

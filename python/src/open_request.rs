@@ -8,7 +8,7 @@ use crate::argument::path;
 
 /// What a call that opens by path asks for, read from the task once: open(2), openat(2), openat2(2) and
 /// creat(2) in one shape.
-#[pyclass(frozen, eq, module = "sandlock", skip_from_py_object)]
+#[pyclass(frozen, eq, module = "sandlock")]
 #[derive(Clone, PartialEq)]
 pub(crate) struct OpenRequest(pub(crate) sandlock::OpenRequest);
 

@@ -2,72 +2,58 @@
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 use sandlock::{HandlerOptions, ObserverOptions, OnError, Priority, Syscall};
 
 use crate::argument::duration;
 use crate::error::OrRaise;
+use crate::keywords::Keywords;
 use crate::when::When;
 
-/// The keywords of a registration.
-#[derive(FromPyObject)]
-#[pyo3(from_item_all)]
-pub(crate) struct Keywords<'py> {
-    name: String,
-    #[pyo3(default)]
-    when: Option<Bound<'py, PyAny>>,
-    #[pyo3(default)]
-    allow_interruptible: bool,
-    #[pyo3(default)]
-    priority: Option<String>,
-    #[pyo3(default)]
-    deadline: Option<Bound<'py, PyAny>>,
-    #[pyo3(default)]
-    on_error: Option<Bound<'py, PyAny>>,
+pub(crate) fn for_observer(keywords: &Keywords<'_, '_>) -> PyResult<ObserverOptions> {
+    let mut options = ObserverOptions::new();
+    if let Some(name) = keywords.get::<String>("name")? {
+        options = options.name(name);
+    }
+    if let Some(allow) = keywords.get("allow_interruptible")? {
+        options = options.allow_interruptible(allow);
+    }
+    if let Some(when) = keywords.object("when")? {
+        options = conditions(&when)?.into_iter().fold(options, ObserverOptions::when);
+    }
+    Ok(options)
 }
 
-impl<'py> Keywords<'py> {
-    pub(crate) fn new(keywords: &Bound<'py, PyDict>) -> PyResult<Keywords<'py>> {
-        keywords.extract()
+pub(crate) fn for_handler(keywords: &Keywords<'_, '_>) -> PyResult<HandlerOptions> {
+    let mut options = HandlerOptions::from(for_observer(keywords)?);
+    if let Some(priority) = keywords.get::<String>("priority")? {
+        options = options.priority(place(&priority)?);
     }
+    if let Some(deadline) = keywords.object("deadline")? {
+        options = options.pooled(duration(&deadline)?);
+    }
+    if let Some(on_error) = keywords.object("on_error")? {
+        options = options.on_error(meaning(&on_error)?);
+    }
+    Ok(options)
+}
 
-    pub(crate) fn for_observer(&self) -> PyResult<ObserverOptions> {
-        let mut options = ObserverOptions::new()
-            .name(&self.name)
-            .allow_interruptible(self.allow_interruptible);
-        for when in self.conditions()? {
-            options = options.when(when);
+fn place(priority: &str) -> PyResult<Priority> {
+    match priority {
+        "after" => Ok(Priority::After),
+        "before" => Ok(Priority::Before),
+        other => {
+            let message = format!("priority is \"after\" or \"before\", not {other:?}");
+            Err(PyValueError::new_err(message))
         }
-        Ok(options)
     }
+}
 
-    pub(crate) fn for_handler(&self) -> PyResult<HandlerOptions> {
-        let mut options = HandlerOptions::from(self.for_observer()?);
-        options = match self.priority.as_deref() {
-            None | Some("after") => options,
-            Some("before") => options.priority(Priority::Before),
-            Some(other) => {
-                let message = format!("priority is \"after\" or \"before\", not {other:?}");
-                return Err(PyValueError::new_err(message));
-            }
-        };
-        if let Some(deadline) = &self.deadline {
-            options = options.pooled(duration(deadline)?);
-        }
-        Ok(match &self.on_error {
-            Some(on_error) => options.on_error(meaning(on_error)?),
-            None => options,
-        })
+/// One condition, or several.
+fn conditions(when: &Bound<'_, PyAny>) -> PyResult<Vec<sandlock::When>> {
+    if let Ok(one) = when.cast::<When>() {
+        return Ok(vec![one.get().when]);
     }
-
-    /// One condition, or several.
-    fn conditions(&self) -> PyResult<Vec<sandlock::When>> {
-        let Some(when) = &self.when else { return Ok(Vec::new()) };
-        if let Ok(one) = when.cast::<When>() {
-            return Ok(vec![one.get().when]);
-        }
-        when.try_iter()?.map(|one| Ok(one?.cast_into::<When>()?.get().when)).collect()
-    }
+    when.try_iter()?.map(|one| Ok(one?.cast_into::<When>()?.get().when)).collect()
 }
 
 fn meaning(on_error: &Bound<'_, PyAny>) -> PyResult<OnError> {

@@ -10,8 +10,9 @@ use pyo3::types::PyDict;
 use crate::child::Child;
 use crate::error::OrRaise;
 use crate::handler::{Callable, Watcher};
+use crate::keywords::Keywords;
 use crate::launch::{Pipes, asked};
-use crate::options::{Keywords, syscalls};
+use crate::options::{for_handler, for_observer, syscalls};
 use crate::policy::Policy;
 use crate::result::Enforcement;
 use crate::run::Run;
@@ -88,9 +89,9 @@ impl Sandbox {
         &self,
         calls: &Bound<'_, PyAny>,
         handler: Bound<'_, PyAny>,
-        keywords: &Bound<'_, PyDict>,
+        keywords: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        let options = Keywords::new(keywords)?.for_handler()?;
+        let options = for_handler(&Keywords::new(keywords))?;
         let handler = Arc::new(Callable::new(handler));
         let part = Part::Handler(Arc::clone(&handler));
         self.register(calls, part, |sandbox, call| {
@@ -106,9 +107,9 @@ impl Sandbox {
         calls: &Bound<'_, PyAny>,
         call: Option<Bound<'_, PyAny>>,
         verdict: Option<Bound<'_, PyAny>>,
-        keywords: &Bound<'_, PyDict>,
+        keywords: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        let options = Keywords::new(keywords)?.for_observer()?;
+        let options = for_observer(&Keywords::new(keywords))?;
         let watcher = Watcher { call: call.map(Callable::new), verdict: verdict.map(Callable::new) };
         let watcher = Arc::new(watcher);
         let part = Part::Observer(Arc::clone(&watcher));
@@ -127,7 +128,7 @@ impl Sandbox {
     fn begin(
         slf: &Bound<'_, Self>,
         cmd: &Bound<'_, PyAny>,
-        keywords: &Bound<'_, PyDict>,
+        keywords: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Run> {
         Run::begin(slf, asked(cmd, keywords, Pipes::Collected)?)
     }
@@ -137,7 +138,7 @@ impl Sandbox {
     fn spawn(
         slf: &Bound<'_, Self>,
         cmd: &Bound<'_, PyAny>,
-        keywords: &Bound<'_, PyDict>,
+        keywords: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Child> {
         Child::start(slf, asked(cmd, keywords, Pipes::Given)?)
     }

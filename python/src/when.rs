@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 ///
 /// >>> When.arg(2).masked_eq(0o3, 0)
 /// When.arg(2).masked_eq(0x3, 0x0)
-#[pyclass(frozen, eq, module = "sandlock", skip_from_py_object)]
+#[pyclass(frozen, eq, module = "sandlock")]
 #[derive(Clone, PartialEq)]
 pub(crate) struct When {
     pub(crate) when: sandlock::When,

@@ -137,7 +137,7 @@ impl Sandbox {
     }
 
     /// What is enforced, degraded and weakened, with what handlers add to it.
-    pub(crate) fn enforcement(&self) -> Enforcement {
+    pub fn enforcement(&self) -> Enforcement {
         let mut enforcement = self.plan().enforcement.clone();
         let supervision = self.handlers.supervision();
         enforcement.degraded.extend(supervision.into_iter().flat_map(|one| one.degraded()));
