@@ -78,8 +78,8 @@ pub use child::Child;
 pub use confine_self::confine_self;
 pub use error::{Error, ErrorKind, HandlerError, Problem, Result};
 pub use handler::{
-    Handler, HandlerCtx, HandlerOptions, Mode, NotifAction, Observer, ObserverOptions, OnError,
-    OpenRequest, Outcome, Priority, TaskError, Verdict, When, WhenArg,
+    Count, Deny, Handler, HandlerCtx, HandlerOptions, Mode, NotifAction, Observer, ObserverOptions,
+    OnError, OpenRequest, Outcome, Priority, Return, TaskError, Verdict, When, WhenArg,
 };
 pub use host::{Host, NEWEST_LANDLOCK_ABI, Notifications};
 pub use host_report::{Availability, HostReport};

@@ -33,6 +33,7 @@ mod limits;
 mod network;
 mod old_kernels;
 mod privileges;
+mod ready;
 mod scene;
 mod signals;
 mod soak;

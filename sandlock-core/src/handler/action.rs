@@ -82,6 +82,26 @@ pub enum Outcome {
     Gone,
 }
 
+impl Outcome {
+    /// The word for it, as counts, records and other languages have it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert_eq!(sandlock::Outcome::Refused(13).name(), "refused");
+    /// ```
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Continue => "continue",
+            Outcome::Refused(_) => "refused",
+            Outcome::Answered(_) => "answered",
+            Outcome::Injected => "injected",
+            Outcome::Killed => "killed",
+            Outcome::Gone => "gone",
+        }
+    }
+}
+
 impl Verdict<'_> {
     pub(crate) fn new(outcome: Outcome, by: &str) -> Verdict<'_> {
         Verdict { outcome, by }

@@ -13,6 +13,7 @@ mod context;
 mod error;
 mod open;
 mod options;
+mod ready;
 mod when;
 
 pub use action::{NotifAction, Outcome, Verdict};
@@ -20,6 +21,7 @@ pub use context::HandlerCtx;
 pub use error::TaskError;
 pub use open::OpenRequest;
 pub use options::{HandlerOptions, Mode, ObserverOptions, OnError, Priority};
+pub use ready::{Count, Deny, Return};
 pub use when::{When, WhenArg};
 
 pub(crate) use open::wants_cloexec;

@@ -3,6 +3,7 @@
 mod arch;
 mod constants;
 mod groups;
+mod paths;
 
 pub use arch::Arch;
 pub(crate) use groups::SOCKETS;

@@ -1,0 +1,4 @@
+//! The handlers and observers that come with the library.
+
+mod answers;
+mod count;
