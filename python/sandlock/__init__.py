@@ -1,8 +1,112 @@
-"""Confine untrusted programs under Landlock and seccomp, without root.
+"""Confine untrusted programs under Landlock and seccomp, without root, namespaces or a daemon.
 
-The Python interface is not written yet; this package holds its place.
+A Policy says what a program may do; a Sandbox runs it under that policy, and a Result tells how it ended
+and what was enforced. Handlers answer system calls of the program, and cannot grant what the policy
+refuses. See docs/python.md of the repository.
 """
 
-from ._native import __version__
+from __future__ import annotations
 
-__all__ = ["__version__"]
+import atexit as _atexit
+import os as _os
+from typing import TYPE_CHECKING
+
+from . import _native
+from ._errors import (
+    ArgumentError,
+    CannotExecuteError,
+    CommandError,
+    CommandNotFoundError,
+    ExitError,
+    HandlerError,
+    InternalError,
+    PolicyError,
+    RegistrationError,
+    SandlockError,
+    SpawnError,
+    SystemCallError,
+    TaskError,
+    TaskGoneError,
+    TaskMemoryError,
+    TimeoutExpired,
+    TooLongError,
+    UnsupportedError,
+)
+from ._handlers import Handler, Observer
+from ._native import (
+    Count,
+    Deny,
+    Enforcement,
+    HandlerCtx,
+    HandlerFailure,
+    NotifAction,
+    OpenRequest,
+    Policy,
+    Result,
+    Return,
+    Usage,
+    Verdict,
+    When,
+    WhenArg,
+    __version__,
+    check,
+    confine_self,
+    explain,
+)
+from ._process import Process, ProcessInfo
+from ._sandbox import DEVNULL, INHERIT, PIPE, STDOUT, Sandbox
+
+__all__ = [
+    "DEVNULL",
+    "INHERIT",
+    "PIPE",
+    "STDOUT",
+    "ArgumentError",
+    "CannotExecuteError",
+    "CommandError",
+    "CommandNotFoundError",
+    "Count",
+    "Deny",
+    "Enforcement",
+    "ExitError",
+    "Handler",
+    "HandlerCtx",
+    "HandlerError",
+    "HandlerFailure",
+    "InternalError",
+    "NotifAction",
+    "Observer",
+    "OpenRequest",
+    "Policy",
+    "PolicyError",
+    "Process",
+    "ProcessInfo",
+    "RegistrationError",
+    "Result",
+    "Return",
+    "Sandbox",
+    "SandlockError",
+    "SpawnError",
+    "SystemCallError",
+    "TaskError",
+    "TaskGoneError",
+    "TaskMemoryError",
+    "TimeoutExpired",
+    "TooLongError",
+    "UnsupportedError",
+    "Usage",
+    "Verdict",
+    "When",
+    "WhenArg",
+    "__version__",
+    "check",
+    "confine_self",
+    "explain",
+]
+
+if TYPE_CHECKING:
+    from ._settings import Settings as Settings
+
+# Before the interpreter ends, no handler may be in it; a process that was forked has no handler threads.
+_atexit.register(_native._close)
+_os.register_at_fork(after_in_child=_native._after_fork)

@@ -115,7 +115,8 @@ impl Child {
     fn processes<'py>(&self, py: Python<'py>) -> PyResult<Vec<(u32, u32, Bound<'py, PyTuple>)>> {
         let processes = self.with(py, sandlock::Child::processes)?;
         let told = processes.iter().map(|one| {
-            let words = one.command.iter().map(|word| path(py, word)).collect::<PyResult<Vec<_>>>()?;
+            let words =
+                one.command.iter().map(|word| path(py, word)).collect::<PyResult<Vec<_>>>()?;
             Ok((one.pid, one.parent, PyTuple::new(py, words)?))
         });
         told.collect()

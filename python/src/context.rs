@@ -38,7 +38,9 @@ impl HandlerCtx {
         // SAFETY: the reference is used under the lock alone, and `Shown` takes it away before `cx`
         // ends.
         let call = unsafe {
-            std::mem::transmute::<&sandlock::HandlerCtx<'_>, &'static sandlock::HandlerCtx<'static>>(cx)
+            std::mem::transmute::<&sandlock::HandlerCtx<'_>, &'static sandlock::HandlerCtx<'static>>(
+                cx,
+            )
         };
         Bound::new(py, HandlerCtx(RwLock::new(Some(call))))
     }
@@ -143,7 +145,12 @@ impl HandlerCtx {
     /// Raises TaskMemoryError where not all of them are mapped, never fewer bytes than asked for;
     /// TooLongError; TaskGoneError; TaskError where this process may not read that memory. A program can
     /// bring that about, so an unreadable argument is to be refused.
-    fn read<'py>(&self, py: Python<'py>, address: u64, size: usize) -> PyResult<Bound<'py, PyBytes>> {
+    fn read<'py>(
+        &self,
+        py: Python<'py>,
+        address: u64,
+        size: usize,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         let read = self.look(py, |call| call.read_child_mem(address, size))?;
         Ok(PyBytes::new(py, &read.or_raise(py)?))
     }
@@ -151,7 +158,12 @@ impl HandlerCtx {
     /// The bytes at `address` up to a NUL, without it; at most `max` with it.
     ///
     /// Raises TooLongError where there is no NUL among them; otherwise as read().
-    fn read_cstr<'py>(&self, py: Python<'py>, address: u64, max: usize) -> PyResult<Bound<'py, PyBytes>> {
+    fn read_cstr<'py>(
+        &self,
+        py: Python<'py>,
+        address: u64,
+        max: usize,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         let read = self.look(py, |call| call.read_child_cstr(address, max))?;
         Ok(PyBytes::new(py, &read.or_raise(py)?))
     }
@@ -221,7 +233,9 @@ impl HandlerCtx {
     fn open_for_child(&self, py: Python<'_>, request: &OpenRequest) -> PyResult<NotifAction> {
         let opened = self.work(py, |call| call.open_for_child(&request.0))?;
         match opened {
-            sandlock::NotifAction::InjectFd { fd, cloexec } => Ok(NotifAction::injecting(fd, cloexec)),
+            sandlock::NotifAction::InjectFd { fd, cloexec } => {
+                Ok(NotifAction::injecting(fd, cloexec))
+            }
             _ => Err(plain(py, ErrorKind::Internal, "an open is answered with a descriptor")),
         }
     }

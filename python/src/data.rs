@@ -37,7 +37,9 @@ pub(crate) fn data(object: &Bound<'_, PyAny>) -> PyResult<Data> {
         return table(mapping);
     }
     match object.try_iter() {
-        Ok(elements) => elements.map(|element| data(&element?)).collect::<PyResult<_>>().map(Data::List),
+        Ok(elements) => {
+            elements.map(|element| data(&element?)).collect::<PyResult<_>>().map(Data::List)
+        }
         Err(error) if error.is_instance_of::<PyTypeError>(object.py()) => {
             Ok(Data::Other(format!("an object of type {}", object.get_type().name()?)))
         }

@@ -70,9 +70,8 @@ pub(crate) fn of_kind(
     message: &str,
     fields: &Bound<'_, PyDict>,
 ) -> PyResult<PyErr> {
-    let class_of = CLASS_OF.get_or_try_init(py, || {
-        py.import(MODULE)?.getattr("CLASS_OF_KIND").map(Bound::unbind)
-    })?;
+    let class_of = CLASS_OF
+        .get_or_try_init(py, || py.import(MODULE)?.getattr("CLASS_OF_KIND").map(Bound::unbind))?;
     let class = class_of.bind(py).get_item(name(kind))?.cast_into::<PyType>()?;
     Ok(PyErr::from_value(class.call((message,), Some(fields))?))
 }

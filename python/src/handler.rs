@@ -103,7 +103,9 @@ fn not_an_action(answer: &Bound<'_, PyAny>) -> PyResult<String> {
     if answer.hasattr("__await__")? && answer.hasattr("close")? {
         // Or Python warns that nobody waited for it.
         answer.call_method0("close")?;
-        return Ok("answered with a coroutine: a handler that is `async def` itself is awaited".into());
+        return Ok(
+            "answered with a coroutine: a handler that is `async def` itself is awaited".into()
+        );
     }
     Ok(format!("answered with {}, which is no NotifAction", answer.get_type().name()?))
 }

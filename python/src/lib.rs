@@ -22,6 +22,7 @@ mod launch;
 mod open_request;
 mod options;
 mod policy;
+mod ready;
 mod result;
 mod run;
 mod sandbox;
@@ -52,6 +53,8 @@ mod _native {
     use crate::open_request::OpenRequest;
     #[pymodule_export]
     use crate::policy::Policy;
+    #[pymodule_export]
+    use crate::ready::{Count, Deny, Return};
     #[pymodule_export]
     use crate::result::{Enforcement, HandlerFailure, Result, Usage};
     #[pymodule_export]

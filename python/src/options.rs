@@ -76,8 +76,8 @@ fn syscall(call: &Bound<'_, PyAny>) -> PyResult<Syscall> {
     if let Ok(name) = call.extract::<String>() {
         return Syscall::from_name(&name).or_raise(py);
     }
-    let number = call.extract::<i64>().map_err(|_| {
-        PyTypeError::new_err("a system call is a name or a number")
-    })?;
+    let number = call
+        .extract::<i64>()
+        .map_err(|_| PyTypeError::new_err("a system call is a name or a number"))?;
     Syscall::checked(number).or_raise(py)
 }

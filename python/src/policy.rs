@@ -34,6 +34,13 @@ impl Policy {
         Policy(sandlock::Policy::default()).with_settings(py, settings)
     }
 
+    /// This policy with settings laid over it: lists append, everything else replaces.
+    #[pyo3(signature = (**settings))]
+    #[pyo3(name = "with_settings")]
+    fn laid_over(&self, py: Python<'_>, settings: Option<&Bound<'_, PyDict>>) -> PyResult<Policy> {
+        self.with_settings(py, settings)
+    }
+
     /// The policy that a text in TOML describes.
     ///
     /// Raises PolicyError with every problem of the text.

@@ -5,6 +5,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 use sandlock::{HandlerError, Output};
 
+use crate::handler::Raised;
+
 /// What the whole tree used, but for processes whose parents ignored SIGCHLD: the kernel counts those
 /// nowhere.
 #[pyclass(frozen, get_all, eq, module = "sandlock")]
@@ -88,7 +90,11 @@ impl Text {
     ///
     /// An untrusted program must not be able to raise UnicodeDecodeError in its host: what is no text is
     /// replaced, where nothing else is said.
-    pub(crate) fn wanted(text: bool, encoding: Option<String>, errors: Option<String>) -> Option<Text> {
+    pub(crate) fn wanted(
+        text: bool,
+        encoding: Option<String>,
+        errors: Option<String>,
+    ) -> Option<Text> {
         let wanted = text || encoding.is_some() || errors.is_some();
         wanted.then(|| Text {
             encoding: encoding.unwrap_or_else(|| "utf-8".to_owned()),
@@ -292,7 +298,10 @@ impl Enforcement {
 }
 
 impl Enforcement {
-    pub(crate) fn new(py: Python<'_>, enforcement: &sandlock::Enforcement) -> PyResult<Enforcement> {
+    pub(crate) fn new(
+        py: Python<'_>,
+        enforcement: &sandlock::Enforcement,
+    ) -> PyResult<Enforcement> {
         let lines = |lines: &[String]| PyTuple::new(py, lines).map(Bound::unbind);
         Ok(Enforcement {
             landlock_abi: enforcement.landlock_abi,
@@ -344,16 +353,17 @@ impl HandlerFailure {
 
 /// What the handler raised, if it failed by that.
 pub(crate) fn cause_of(py: Python<'_>, failure: &HandlerError) -> Option<PyErr> {
-    let cause = failure.cause()?.downcast_ref::<PyErr>()?;
-    Some(cause.clone_ref(py))
+    let cause = failure.cause()?.downcast_ref::<Raised>()?;
+    Some(cause.error.clone_ref(py))
 }
 
-/// Settings of plain data as a dictionary, from JSON.
+/// An object of plain data as a dictionary.
 pub(crate) fn plain_data<'py>(
     py: Python<'py>,
     data: &impl serde::Serialize,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let text = serde_json::to_string(data)
-        .map_err(|error| crate::error::plain(py, sandlock::ErrorKind::Internal, &error.to_string()))?;
+    let text = serde_json::to_string(data).map_err(|error| {
+        crate::error::plain(py, sandlock::ErrorKind::Internal, &error.to_string())
+    })?;
     Ok(py.import("json")?.call_method1("loads", (text,))?.cast_into::<PyDict>()?)
 }

@@ -14,6 +14,7 @@ use crate::keywords::Keywords;
 use crate::launch::{Pipes, asked};
 use crate::options::{for_handler, for_observer, syscalls};
 use crate::policy::Policy;
+use crate::ready::{Options, Ready};
 use crate::result::Enforcement;
 use crate::run::Run;
 
@@ -54,18 +55,28 @@ impl Sandbox {
         self.ready.load_full()
     }
 
-    /// Registers `part` for each call, or for none. The caller holds the interpreter: nobody else does so
-    /// at the same time.
-    fn register(
+    /// Registers something for each call, or for none. The caller holds the interpreter: nobody else
+    /// does so at the same time.
+    fn change(
         &self,
         calls: &Bound<'_, PyAny>,
-        part: Part,
         add: impl Fn(sandlock::Sandbox, sandlock::Syscall) -> sandlock::Result<sandlock::Sandbox>,
     ) -> PyResult<()> {
         let py = calls.py();
         let calls = syscalls(calls)?;
         let changed = calls.into_iter().try_fold((*self.ready()).clone(), add).or_raise(py)?;
         self.ready.store(Arc::new(changed));
+        Ok(())
+    }
+
+    /// As [`change`](Sandbox::change), for something that is Python's.
+    fn register(
+        &self,
+        calls: &Bound<'_, PyAny>,
+        part: Part,
+        add: impl Fn(sandlock::Sandbox, sandlock::Syscall) -> sandlock::Result<sandlock::Sandbox>,
+    ) -> PyResult<()> {
+        self.change(calls, add)?;
         self.parts.lock().unwrap_or_else(PoisonError::into_inner).push(part);
         Ok(())
     }
@@ -110,12 +121,27 @@ impl Sandbox {
         keywords: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
         let options = for_observer(&Keywords::new(keywords))?;
-        let watcher = Watcher { call: call.map(Callable::new), verdict: verdict.map(Callable::new) };
+        let watcher =
+            Watcher { call: call.map(Callable::new), verdict: verdict.map(Callable::new) };
         let watcher = Arc::new(watcher);
         let part = Part::Observer(Arc::clone(&watcher));
         self.register(calls, part, |sandbox, call| {
             sandbox.add_observer_with(call, Arc::clone(&watcher), options.clone())
         })
+    }
+
+    /// Registers one of the ready-made handlers and observers.
+    #[pyo3(signature = (calls, ready, **keywords))]
+    fn add_ready(
+        &self,
+        calls: &Bound<'_, PyAny>,
+        ready: Ready<'_>,
+        keywords: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        let keywords = Keywords::new(keywords);
+        let (handler, observer) = (for_handler(&keywords)?, for_observer(&keywords)?);
+        let options = Options { handler, observer };
+        self.change(calls, |sandbox, call| ready.add(sandbox, call, &options))
     }
 
     /// What is enforced, degraded and weakened, with what handlers add to it.

@@ -20,7 +20,10 @@ impl Attached {
     /// Makes it, once.
     pub(crate) fn keep() {
         // In a thread that ends, nothing is kept.
-        ATTACHED.try_with(|attached| drop(attached.get_or_init(Attached::new))).unwrap_or(());
+        let kept = ATTACHED.try_with(|attached| {
+            attached.get_or_init(Attached::new);
+        });
+        kept.unwrap_or(());
     }
 
     fn new() -> Attached {

@@ -1,0 +1,82 @@
+"""What needs asyncio, which is imported only then."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from ._native import HandlerCtx, NotifAction, Result, Run
+
+
+class Driven:
+    """A handler that is `async def`, for the threads of a pool.
+
+    Its coroutines run on `loop`, if there is one, and on a loop of their own each otherwise.
+    """
+
+    def __init__(
+        self,
+        method: Callable[[HandlerCtx], Coroutine[Any, Any, NotifAction]],
+        deadline: float,
+        loop: asyncio.AbstractEventLoop | None,
+    ) -> None:
+        self._method = method
+        self._deadline = deadline
+        self._loop = loop
+
+    def __call__(self, ctx: HandlerCtx) -> NotifAction:
+        if self._loop is None:
+            return asyncio.run(asyncio.wait_for(self._method(ctx), self._deadline))
+        future = asyncio.run_coroutine_threadsafe(self._method(ctx), self._loop)
+        try:
+            return future.result(self._deadline)
+        except BaseException:
+            # The call has been refused by now: nobody waits for the answer.
+            future.cancel()
+            raise
+
+
+async def result_of(run: Run) -> Result:
+    """Drives `run` to its end. Where the task is cancelled, the tree is ended, and gone when the
+    cancellation goes on."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[Result] = loop.create_future()
+
+    def advance() -> None:
+        try:
+            result = run.advance()
+        except BaseException as error:
+            loop.remove_reader(descriptor)
+            if not ended.done():
+                ended.set_exception(error)
+            return
+        if result is not None:
+            loop.remove_reader(descriptor)
+            if not ended.done():
+                ended.set_result(result)
+
+    descriptor = run.fileno()
+    loop.add_reader(descriptor, advance)
+    try:
+        return await asyncio.shield(ended)
+    except asyncio.CancelledError:
+        run.kill()
+        await _gone(ended)
+        raise
+    finally:
+        loop.remove_reader(descriptor)
+        run.close()
+
+
+async def _gone(ended: asyncio.Future[Result]) -> None:
+    """Waits for the end of a tree that has been killed, whatever it is: it does not take long."""
+    while not ended.done():
+        try:
+            await asyncio.wait([ended])
+        except asyncio.CancelledError:
+            continue
+    # What it was, nobody asks any more.
+    ended.exception()

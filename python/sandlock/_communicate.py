@@ -1,0 +1,101 @@
+"""Serving the pipes of a program, all at once."""
+
+from __future__ import annotations
+
+import io
+import os
+import selectors
+import time
+from typing import IO, TYPE_CHECKING, Any
+
+from ._errors import TimeoutExpired
+
+if TYPE_CHECKING:
+    from ._process import Process
+
+# A pipe that is writable has room for this much (PIPE_BUF of pipe(7)).
+_WRITE = 4096
+_READ = 65536
+
+
+class Exchange:
+    """What goes in and comes out, kept from one attempt to the next."""
+
+    def __init__(self, process: Process, input: Any) -> None:
+        self.process = process
+        self.unwritten = memoryview(_encoded(process.stdin, input))
+        self.outputs = [(stream, bytearray()) for stream in (process.stdout, process.stderr)]
+
+    def finish(self, timeout: float | None) -> tuple[Any, Any]:
+        """Moves everything, and waits for the end."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with selectors.DefaultSelector() as selector:
+            self._register(selector)
+            while selector.get_map():
+                left = _left(deadline)
+                for key, _ in selector.select(left):
+                    if not key.data(key.fd):
+                        selector.unregister(key.fileobj)
+                        _close(key.fileobj)
+                if left == 0:
+                    raise TimeoutExpired(f"the program still runs after {timeout} seconds")
+        self.process.wait(_left(deadline))
+        stdout, stderr = (_decoded(stream, bytes(read)) for stream, read in self.outputs)
+        return stdout, stderr
+
+    def _register(self, selector: selectors.BaseSelector) -> None:
+        stdin = self.process.stdin
+        if stdin is not None and not stdin.closed:
+            if self.unwritten:
+                selector.register(stdin, selectors.EVENT_WRITE, self._write)
+            else:
+                _close(stdin)
+        for stream, read in self.outputs:
+            if stream is not None and not stream.closed:
+                selector.register(stream, selectors.EVENT_READ, _reader(read))
+
+    def _write(self, fd: int) -> bool:
+        """Whether there is more to write; a program that reads no more has had enough."""
+        try:
+            written = os.write(fd, self.unwritten[:_WRITE])
+        except BrokenPipeError:
+            return False
+        self.unwritten = self.unwritten[written:]
+        return bool(self.unwritten)
+
+
+def _reader(read: bytearray) -> Any:
+    def more(fd: int) -> bool:
+        block = os.read(fd, _READ)
+        read.extend(block)
+        return bool(block)
+
+    return more
+
+
+def _left(deadline: float | None) -> float | None:
+    return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+
+def _close(stream: Any) -> None:
+    try:
+        stream.close()
+    except BrokenPipeError:
+        # The program reads no more of what the stream had buffered.
+        pass
+
+
+def _encoded(stdin: IO[Any] | None, input: Any) -> bytes:
+    if input is None:
+        return b""
+    if isinstance(stdin, io.TextIOWrapper):
+        return bytes(input.encode(stdin.encoding, stdin.errors or "strict"))
+    return bytes(memoryview(input))
+
+
+def _decoded(stream: IO[Any] | None, read: bytes) -> Any:
+    if stream is None:
+        return None
+    if isinstance(stream, io.TextIOWrapper):
+        return read.decode(stream.encoding, stream.errors or "strict")
+    return read
