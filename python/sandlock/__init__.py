@@ -1,17 +1,16 @@
 """Confine untrusted programs under Landlock and seccomp, without root, namespaces or a daemon.
 
-A Policy says what a program may do; a Sandbox runs it under that policy, and a Result tells how it ended
-and what was enforced. Handlers answer system calls of the program, and cannot grant what the policy
-refuses. See docs/python.md of the repository.
+A Policy says what a program may do; a Sandbox runs it under that policy, and a Result tells how it
+ended and what was enforced. Handlers answer system calls of the program, and cannot grant what the
+policy refuses. See docs/python.md of the repository.
 """
 
 from __future__ import annotations
 
 import atexit as _atexit
 import os as _os
-from typing import TYPE_CHECKING
 
-from . import _native
+from . import _errors, _native
 from ._errors import (
     ArgumentError,
     CannotExecuteError,
@@ -104,9 +103,16 @@ __all__ = [
     "explain",
 ]
 
+# What type checkers take for true; importing typing takes longer than everything else here.
+TYPE_CHECKING = False
+# In tracebacks and pickles, classes are where users find them.
+for _class in [*vars(_errors).values(), Handler, Observer, Process, ProcessInfo, Sandbox]:
+    if isinstance(_class, type) and _class.__module__.startswith(__name__):
+        _class.__module__ = __name__
+
 if TYPE_CHECKING:
     from ._settings import Settings as Settings
 
-# Before the interpreter ends, no handler may be in it; a process that was forked has no handler threads.
+# Before the interpreter ends, no handler may be in it; a forked process has no handler threads.
 _atexit.register(_native._close)
 _os.register_at_fork(after_in_child=_native._after_fork)

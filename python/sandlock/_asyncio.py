@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
 
+# What type checkers take for true; importing typing takes longer than everything else here.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Callable, Coroutine
+    from typing import Any
 
     from ._native import HandlerCtx, NotifAction, Result, Run
 

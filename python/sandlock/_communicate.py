@@ -6,11 +6,14 @@ import io
 import os
 import selectors
 import time
-from typing import IO, TYPE_CHECKING, Any
 
 from ._errors import TimeoutExpired
 
+# What type checkers take for true; importing typing takes longer than everything else here.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import IO, Any
+
     from ._process import Process
 
 # A pipe that is writable has room for this much (PIPE_BUF of pipe(7)).

@@ -1,13 +1,15 @@
-"""One exception per kind of error. The kinds are those of the native module, and of every surface."""
+"""One exception per kind of error. The kinds are those of the native module, and of every
+surface."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
-
 from ._native import ERROR_KINDS
 
+# What type checkers take for true; importing typing takes longer than everything else here.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any, NoReturn
 
     from ._native import HandlerFailure, Result
 
@@ -65,7 +67,9 @@ class SandlockError(Exception):
         return _rebuild, (type(self), self.args[:1], {name: getattr(self, name) for name in fields})
 
 
-def _rebuild(cls: type[SandlockError], args: tuple[str, ...], fields: dict[str, Any]) -> SandlockError:
+def _rebuild(
+    cls: type[SandlockError], args: tuple[str, ...], fields: dict[str, Any]
+) -> SandlockError:
     return cls(*args, **fields)
 
 
@@ -135,9 +139,6 @@ class TooLongError(TaskError):
 class ExitError(SandlockError):
     """With check=True: the program ended otherwise than with 0, in time. See `result`."""
 
-    def __init__(self, message: str = "", **fields: Any) -> None:
-        super().__init__(message, **fields)
-
 
 class TimeoutExpired(SandlockError, TimeoutError):
     """With check=True, and of Process.wait(): the time was over.
@@ -173,5 +174,13 @@ def raise_for(result: Result) -> NoReturn:
     if result.reason == "timeout":
         raise TimeoutExpired("the program's time was over", result=result)
     if result.exit_code is not None:
-        raise ExitError(f"the program exited with {result.exit_code}", result=result)
-    raise ExitError(f"signal {result.signal} ended the program ({result.reason})", result=result)
+        how = f"the program exited with {result.exit_code}"
+    else:
+        how = f"signal {result.signal} ended the program ({result.reason})"
+    raise ExitError(how + _last_words(result.stderr), result=result)
+
+
+def _last_words(stderr: Any) -> str:
+    """The last line of what it said about it, escaped: the program may have put anything there."""
+    lines = stderr[-1000:].strip().splitlines()
+    return f": {lines[-1][:200]!r}" if lines else ""

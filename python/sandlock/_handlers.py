@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from ._native import Count, Deny, Return
 
+# What type checkers take for true; importing typing takes longer than everything else here.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from typing import Union
+    from typing import Any
 
     from ._native import HandlerCtx, NotifAction, Verdict
 
@@ -25,9 +25,9 @@ _CO_COROUTINE = 0x80
 class Handler:
     """Decides about a system call that a task of the program makes, and that waits meanwhile.
 
-    Subclass it; state lives on the object. It is called on a thread of the library, by several at once
-    where the sandbox runs several programs. A plain callable that takes the same argument is a handler
-    too.
+    Subclass it; state lives on the object. It is called on a thread of the library, by several at
+    once where the sandbox runs several programs. A plain callable that takes the same argument is a
+    handler too.
     """
 
     def handle(self, ctx: HandlerCtx) -> NotifAction | Awaitable[NotifAction]:
@@ -39,18 +39,20 @@ class Handler:
 
 
 class Observer:
-    """Watches a system call: sees each one that the supervisor is asked about before anybody decides, and
-    afterwards what was decided. What the policy's filter refuses in the kernel, nobody sees.
+    """Watches a system call: sees each one that the supervisor is asked about before anybody
+    decides, and afterwards what was decided. What the policy's filter refuses in the kernel, nobody
+    sees.
 
-    Subclass it and define one of the two, or both. An observer that raises is skipped for that call, and
-    listed in Result.handler_errors.
+    Subclass it and define one of the two, or both. An observer that raises is skipped for that
+    call, and listed in Result.handler_errors.
     """
 
     def call(self, ctx: HandlerCtx) -> None:
         """A task makes the call that `ctx` describes."""
 
     def verdict(self, ctx: HandlerCtx, verdict: Verdict) -> None:
-        """What became of it. The task has been answered and runs on: its memory can no longer be read."""
+        """What became of it. The task has been answered and runs on: its memory can no longer be
+        read."""
 
 
 def is_observer(handler: object) -> bool:
@@ -71,7 +73,9 @@ def method_of(handler: object) -> Callable[[HandlerCtx], Any]:
         return handler.handle
     if callable(handler):
         return handler
-    raise TypeError(f"{type(handler).__qualname__} is no handler: subclass Handler, or give a callable")
+    raise TypeError(
+        f"{type(handler).__qualname__} is no handler: subclass Handler, or give a callable"
+    )
 
 
 def methods_of(observer: object) -> tuple[Any, Any]:
@@ -87,13 +91,19 @@ def methods_of(observer: object) -> tuple[Any, Any]:
         return call, verdict
     if callable(observer):
         return observer, None
-    raise TypeError(f"{type(observer).__qualname__} is no observer: subclass Observer, or give a callable")
+    raise TypeError(
+        f"{type(observer).__qualname__} is no observer: subclass Observer, or give a callable"
+    )
 
 
 def is_async(method: Any) -> bool:
     """Whether it is `async def`, or an object whose __call__ is."""
+    from functools import partial
+
+    while isinstance(method, partial):
+        method = method.func
     function = getattr(method, "__func__", method)
     if not hasattr(function, "__code__"):
-        function = getattr(getattr(type(method), "__call__", None), "__func__", type(method).__call__)
+        function = type(method).__call__
     code = getattr(function, "__code__", None)
     return code is not None and bool(code.co_flags & _CO_COROUTINE)

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import io
 import os
-import signal
-from typing import IO, TYPE_CHECKING, Any
 
 from ._errors import SandlockError, TimeoutExpired
 
+# What type checkers take for true; importing typing takes longer than everything else here.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import datetime
     from types import TracebackType
+    from typing import IO, Any
 
     from ._communicate import Exchange
     from ._native import Child, Result, Usage
+
+# Of signal, which takes a millisecond to import; the number is the same everywhere.
+_SIGTERM = 15
 
 
 class Process:
     """A running program and everything it started, as Sandbox.popen() returns it.
 
-    Every method can be called from any thread. As a context manager it closes its pipes and waits, and ends
-    the tree first if the block raises. The tree also ends when nobody has this object any more, and when
-    this process ends, in whatever way; not when the thread ends that started it. In a process that was forked from this one,
-    waiting and signalling raise SystemCallError (ECHILD).
+    Every method can be called from any thread. As a context manager it closes its pipes and waits,
+    and ends the tree first if the block raises. The tree also ends when nobody has this object any
+    more, and when this process ends, in whatever way; not when the thread ends that started it. In
+    a process that was forked from this one, waiting and signalling raise SystemCallError (ECHILD).
     """
 
     stdin: IO[Any] | None
@@ -50,8 +54,8 @@ class Process:
 
     @property
     def returncode(self) -> int | None:
-        """As subprocess has it: the exit code, or the negative number of the signal that ended the program;
-        None while something of the tree is there."""
+        """As subprocess has it: the exit code, or the negative number of the signal that ended the
+        program; None while something of the tree is there."""
         result = self.poll()
         return None if result is None else result.returncode
 
@@ -62,11 +66,11 @@ class Process:
         return self._result
 
     def wait(self, timeout: float | datetime.timedelta | None = None) -> Result:
-        """Waits until nothing of the tree is left, and returns the result. What comes out of piped outputs
-        must be read meanwhile, or the program waits for room: see communicate().
+        """Waits until nothing of the tree is left, and returns the result. What comes out of piped
+        outputs must be read meanwhile, or the program waits for room: see communicate().
 
-        Raises TimeoutExpired if it is still there after `timeout` seconds; it runs on. Raises HandlerError,
-        from what the handler raised, if a handler's failure ended it.
+        Raises TimeoutExpired if it is still there after `timeout` seconds; it runs on. Raises
+        HandlerError, from what the handler raised, if a handler's failure ended it.
         """
         if self._result is None:
             self._result = self._child.wait(timeout)
@@ -77,11 +81,11 @@ class Process:
     def communicate(
         self, input: Any = None, timeout: float | None = None
     ) -> tuple[Any | None, Any | None]:
-        """Writes `input` to descriptor 0, reads piped outputs to their ends, waits for the end, and returns
-        what came out of descriptors 1 and 2; None for one that is no pipe.
+        """Writes `input` to descriptor 0, reads piped outputs to their ends, waits for the end, and
+        returns what came out of descriptors 1 and 2; None for one that is no pipe.
 
-        Raises TimeoutExpired if it still runs after `timeout` seconds; nothing of what was read is lost if it
-        is called once more.
+        Raises TimeoutExpired if it still runs after `timeout` seconds; nothing of what was read is
+        lost if it is called once more.
         """
         from ._communicate import Exchange
 
@@ -94,21 +98,21 @@ class Process:
         return self._exchange.finish(timeout)
 
     def kill(self) -> None:
-        """Kills the whole tree, also what left the program's session and group, and what is stopped; wait()
-        says when it is gone, and how."""
+        """Kills the whole tree, also what left the program's session and group, and what is
+        stopped; wait() says when it is gone, and how."""
         self._child.kill()
 
     def terminate(self) -> None:
         """Sends SIGTERM to the program itself, which may end in order, or not at all."""
-        self._child.signal(signal.SIGTERM)
+        self._child.signal(_SIGTERM)
 
     def send_signal(self, sig: int) -> None:
         """Sends a signal to the program itself. One that has ended gets none."""
         self._child.signal(sig)
 
     def pause(self) -> None:
-        """Stops every process of the tree (SIGSTOP), and returns when all have stopped. Time goes on: the
-        timeout still ends a paused tree."""
+        """Stops every process of the tree (SIGSTOP), and returns when all have stopped. Time goes
+        on: the timeout still ends a paused tree."""
         self._child.pause()
 
     def resume(self) -> None:
@@ -116,8 +120,8 @@ class Process:
         self._child.resume()
 
     def processes(self) -> list[ProcessInfo]:
-        """Every process of the tree at this moment, parents before their children; empty when it has
-        ended."""
+        """Every process of the tree at this moment, parents before their children; empty when it
+        has ended."""
         return [ProcessInfo(*one) for one in self._child.processes()]
 
     def usage(self) -> Usage:
@@ -159,7 +163,7 @@ class Process:
 class ProcessInfo:
     """One process of a tree."""
 
-    __slots__ = ("pid", "parent", "command")
+    __slots__ = ("command", "parent", "pid")
 
     pid: int
     """Its id."""

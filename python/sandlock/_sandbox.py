@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from . import _native
 from ._errors import RegistrationError
-from ._handlers import READY_HANDLERS, READY_OBSERVERS, is_async, is_observer, method_of, methods_of, name_of
+from ._handlers import (
+    READY_HANDLERS,
+    READY_OBSERVERS,
+    is_async,
+    is_observer,
+    method_of,
+    methods_of,
+    name_of,
+)
 from ._native import Policy
 from ._process import Process
 
+# What type checkers take for true; importing typing takes longer than everything else here.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import datetime
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import IO, Union
+    from typing import IO, Any, Union
 
     from typing_extensions import Literal, Unpack
 
@@ -29,7 +37,8 @@ if TYPE_CHECKING:
     Seconds = Union[float, datetime.timedelta]
 
 PIPE = -1
-"""For popen(): the other end is an attribute of the Process. For run(): collected for the result."""
+"""For popen(): the other end is an attribute of the Process. For run(): collected for the
+result."""
 STDOUT = -2
 """For stderr: whatever stdout is, so that both keep their order."""
 DEVNULL = -3
@@ -42,11 +51,12 @@ _DEADLINE = 10.0
 
 
 class Sandbox:
-    """A policy, checked against this kernel and made ready: it runs any number of programs, also at the same
-    time from several threads, and in processes forked from this one.
+    """A policy, checked against this kernel and made ready: it runs any number of programs, also at
+    the same time from several threads, and in processes forked from this one.
 
-    Takes a Policy, or its settings as keywords, or both: keywords are laid over the policy, lists append
-    and everything else replaces. Granted paths are resolved here, not at each run. `name` is for people.
+    Takes a Policy, or its settings as keywords, or both: keywords are laid over the policy, lists
+    append and everything else replaces. Granted paths are resolved here, not at each run. `name` is
+    for people.
 
     Raises PolicyError, with every problem at once, and UnsupportedError where this kernel lacks a
     protection that the policy demands.
@@ -93,12 +103,12 @@ class Sandbox:
         allow_interruptible: bool = False,
         observe: bool = False,
     ) -> None:
-        """Asks `handler` about a call, or about several: names or numbers. Handlers are asked in the order in
-        which they were added, behind the built-ins; the first answer that is not NotifAction.continue_()
-        wins, and none can grant what the policy refuses.
+        """Asks `handler` about a call, or about several: names or numbers. Handlers are asked in
+        the order in which they were added, behind the built-ins; the first answer that is not
+        NotifAction.continue_() wins, and none can grant what the policy refuses.
 
-        `handler` is a Handler, a callable that takes a HandlerCtx, one of the ready-made handlers, or an
-        observer, for which this is add_observer(); with `observe` a callable is one, too.
+        `handler` is a Handler, a callable that takes a HandlerCtx, one of the ready-made handlers,
+        or an observer, for which this is add_observer(); with `observe` a callable is one, too.
 
         `priority`: "before" asks it in front of the built-ins; it can only make things stricter.
         `mode`: "inline" (usual) on the supervisor's thread, which answers one call after the other;
@@ -107,14 +117,15 @@ class Sandbox:
         pooled; under run_async() it runs on that event loop.
         `when`: conditions that must all hold; other calls are not trapped and cost nothing.
         `on_error`: what it means that it raised, or answered with something that is no NotifAction.
-        "kill" (usual): the tree is killed, and run() raises HandlerError from what it raised. An error
-        number: the call fails with it, and the failure is listed in Result.handler_errors. A TaskError of
-        the HandlerCtx is a refusal, not a failure.
+        "kill" (usual): the tree is killed, and run() raises HandlerError from what it raised. An
+        error number: the call fails with it, and the failure is listed in Result.handler_errors. A
+        TaskError of the HandlerCtx is a refusal, not a failure.
         `name`: in verdicts and errors. `allow_interruptible`: accepts calls that a signal must not
         interrupt (close, dup, fork, clone, wait).
 
-        Raises RegistrationError, which names the call and the reason: there is no such call, the policy
-        refuses it, so that nobody would be asked, or it must not be trapped. Nothing is registered then.
+        Raises RegistrationError, which names the call and the reason: there is no such call, the
+        policy refuses it, so that nobody would be asked, or it must not be trapped. Nothing is
+        registered then.
         """
         shown = {"when": when, "name": name, "allow_interruptible": allow_interruptible}
         if observe or is_observer(handler):
@@ -136,8 +147,9 @@ class Sandbox:
         name: str | None = None,
         allow_interruptible: bool = False,
     ) -> None:
-        """Shows `observer` every such call that the supervisor is asked about, before anybody decides, and what
-        was decided: an Observer, a ready-made one, or a callable that takes a HandlerCtx.
+        """Shows `observer` every such call that the supervisor is asked about, before anybody
+        decides, and what was decided: an Observer, a ready-made one, or a callable that takes a
+        HandlerCtx.
 
         Options and errors as of add_handler().
         """
@@ -161,26 +173,27 @@ class Sandbox:
         errors: str | None = None,
         capture_limit: int | None = None,
     ) -> Result:
-        """Runs a command to its end and collects what it prints. A program that ends badly is no error: the
-        result says how it ended. When the program ends, whatever it left running is killed.
+        """Runs a command to its end and collects what it prints. A program that ends badly is no
+        error: the result says how it ended. When the program ends, whatever it left running is
+        killed.
 
         `cmd`: the program, looked for in its PATH, and its arguments. No shell is involved.
-        `input`: bytes for descriptor 0, or str with `text`; `stdin` is a file or descriptor instead, or
-        INHERIT. Usually there is nothing to read.
+        `input`: bytes for descriptor 0, or str with `text`; `stdin` is a file or descriptor
+        instead, or INHERIT. Usually there is nothing to read.
         `timeout`: seconds, instead of the policy's; then the whole tree is killed. inf is none.
         `check`: raises ExitError or TimeoutExpired, with the result, unless the program succeeded.
-        `text`, `encoding`, `errors`: outputs are str. What is no text is replaced, where `errors` says
-        nothing else: a program cannot raise UnicodeDecodeError here.
+        `text`, `encoding`, `errors`: outputs are str. What is no text is replaced, where `errors`
+        says nothing else: a program cannot raise UnicodeDecodeError here.
         `cwd`: the directory to start in; it grants nothing.
-        `env`: the whole environment, as in subprocess: nothing of this process's variables but what is in
-        it, and what the policy sets.
-        `stdout`, `stderr`: PIPE (usual) collects; DEVNULL, INHERIT, a file or a descriptor; STDOUT for
-        stderr.
-        `capture_limit`: how many bytes of each output are kept, 64 MiB if nothing is said; the rest is
-        read and counted.
+        `env`: the whole environment, as in subprocess: nothing of this process's variables but what
+        is in it, and what the policy sets.
+        `stdout`, `stderr`: PIPE (usual) collects; DEVNULL, INHERIT, a file or a descriptor; STDOUT
+        for stderr.
+        `capture_limit`: how many bytes of each output are kept, 64 MiB if nothing is said; the rest
+        is read and counted.
 
-        Other Python threads run meanwhile. A KeyboardInterrupt, or whatever else a signal handler raises,
-        ends the tree and goes on.
+        Other Python threads run meanwhile. A KeyboardInterrupt, or whatever else a signal handler
+        raises, ends the tree and goes on.
 
         Raises CommandNotFoundError (a FileNotFoundError), CannotExecuteError (a PermissionError),
         SpawnError, CommandError; HandlerError if a handler's failure ended the run.
@@ -224,9 +237,9 @@ class Sandbox:
         errors: str | None = None,
         capture_limit: int | None = None,
     ) -> Result:
-        """As run(), for asyncio: the running event loop drives the run, without a thread (but one that answers
-        calls, if handlers are registered). Cancelling it ends the tree, which is gone when the
-        cancellation goes on.
+        """As run(), for asyncio: the running event loop drives the run, without a thread (but one
+        that answers calls, if handlers are registered). Cancelling it ends the tree, which is gone
+        when the cancellation goes on.
 
         Handlers that are `async def` run on this event loop.
         """
@@ -264,11 +277,11 @@ class Sandbox:
         cwd: StrOrBytesPath | None = None,
         env: Environment | None = None,
     ) -> int:
-        """Runs a command with this process's own descriptors 0, 1 and 2, session and terminal, as a shell does,
-        and returns its exit code, or the negative number of the signal that ended it.
+        """Runs a command with this process's own descriptors 0, 1 and 2, session and terminal, as a
+        shell does, and returns its exit code, or the negative number of the signal that ended it.
 
-        The descriptors, not sys.stdin and its like: what a notebook or a test runner has put there does not
-        see the program. Arguments and errors as of run().
+        The descriptors, not sys.stdin and its like: what a notebook or a test runner has put there
+        does not see the program. Arguments and errors as of run().
         """
         run = self._native.begin(cmd, interactive=True, timeout=timeout, cwd=cwd, env=env)
         try:
@@ -282,8 +295,8 @@ class Sandbox:
         handlers: Iterable[tuple[Syscalls, AnyHandler | AnyObserver]],
         **keywords: Any,
     ) -> Result:
-        """As run(), with more handlers for this run alone: pairs of calls and handlers, as add_handler() takes
-        them.
+        """As run(), with more handlers for this run alone: pairs of calls and handlers, as
+        add_handler() takes them.
         """
         return self._with(handlers).run(cmd, **keywords)
 
@@ -302,12 +315,13 @@ class Sandbox:
         errors: str | None = None,
         capture_limit: int | None = None,
     ) -> Process:
-        """Starts a command and returns when it has been executed. A thread of the library serves it.
+        """Starts a command and returns when it has been executed. A thread of the library serves
+        it.
 
-        `stdin`, `stdout`, `stderr`: PIPE, whose other end is an attribute of the Process; DEVNULL, INHERIT,
-        a file or a descriptor; STDOUT for stderr. Where nothing is said, stdin is DEVNULL, and what comes
-        out is in the result of wait(): an untrusted program gets nothing of this process by default.
-        Other arguments and errors as of run().
+        `stdin`, `stdout`, `stderr`: PIPE, whose other end is an attribute of the Process; DEVNULL,
+        INHERIT, a file or a descriptor; STDOUT for stderr. Where nothing is said, stdin is DEVNULL,
+        and what comes out is in the result of wait(): an untrusted program gets nothing of this
+        process by default. Other arguments and errors as of run().
         """
         child = self._native.spawn(
             cmd,
@@ -345,11 +359,14 @@ class Sandbox:
     def __repr__(self) -> str:
         name = "" if self.name is None else f" {self.name!r}"
         handlers = len(self._registrations)
-        return f"<Sandbox{name} {self.policy!r}" + (f" with {handlers} handlers>" if handlers else ">")
+        return f"<Sandbox{name} {self.policy!r}" + (
+            f" with {handlers} handlers>" if handlers else ">"
+        )
 
 
 class _Registration:
-    """One call of add_handler() or add_observer(), which can be carried out on another sandbox too."""
+    """One call of add_handler() or add_observer(), which can be carried out on another sandbox
+    too."""
 
     is_async = False
 
@@ -387,7 +404,7 @@ class _Handler(_Registration):
         self.is_async = not self.is_ready and is_async(method_of(handler))
         mode = mode or ("pooled" if self.is_async else "inline")
         if mode not in ("inline", "pooled"):
-            raise RegistrationError(f"mode is \"inline\" or \"pooled\", not {mode!r}")
+            raise RegistrationError(f'mode is "inline" or "pooled", not {mode!r}')
         if mode == "inline" and (self.is_async or deadline is not None):
             raise RegistrationError("what is `async def`, or has a deadline, is pooled")
         if mode == "pooled":

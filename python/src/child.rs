@@ -19,7 +19,7 @@ use crate::sandbox::Sandbox;
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// What sandlock.Process is made of.
-#[pyclass(frozen, module = "sandlock")]
+#[pyclass(frozen, module = "sandlock._native")]
 pub(crate) struct Child {
     /// Always there until it is dropped.
     child: Option<sandlock::Child>,

@@ -15,7 +15,7 @@ use crate::result::{Result, Text};
 use crate::sandbox::Sandbox;
 
 /// A run under way, without a thread of its own.
-#[pyclass(frozen, module = "sandlock")]
+#[pyclass(frozen, module = "sandlock._native")]
 pub(crate) struct Run {
     polled: Mutex<Option<Polled>>,
     /// What the run waits for.

@@ -19,7 +19,7 @@ use crate::result::Enforcement;
 use crate::run::Run;
 
 /// A policy made ready on this kernel, with handlers that are Python's.
-#[pyclass(frozen, module = "sandlock")]
+#[pyclass(frozen, module = "sandlock._native")]
 pub(crate) struct Sandbox {
     /// Without handlers.
     bare: sandlock::Sandbox,
