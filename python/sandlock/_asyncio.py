@@ -32,7 +32,13 @@ class Driven:
     def __call__(self, ctx: HandlerCtx) -> NotifAction:
         if self._loop is None:
             return asyncio.run(asyncio.wait_for(self._method(ctx), self._deadline))
-        future = asyncio.run_coroutine_threadsafe(self._method(ctx), self._loop)
+        coroutine = self._method(ctx)
+        try:
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except BaseException:
+            # The loop is closed: the run has ended. Or Python warns that nobody waited for it.
+            coroutine.close()
+            raise
         try:
             return future.result(self._deadline)
         except BaseException:

@@ -57,7 +57,8 @@ impl HandlerCtx {
         }
     }
 
-    /// The same for what may take its time: other Python threads run meanwhile.
+    /// The same for what looks at the task: other Python threads run meanwhile. A program could have its
+    /// memory come from somewhere slow, and must not be able to stop the whole interpreter.
     fn work<T: Send>(
         &self,
         py: Python<'_>,
@@ -151,8 +152,8 @@ impl HandlerCtx {
         address: u64,
         size: usize,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let read = self.look(py, |call| call.read_child_mem(address, size))?;
-        Ok(PyBytes::new(py, &read.or_raise(py)?))
+        let read = self.work(py, |call| call.read_child_mem(address, size))?;
+        Ok(PyBytes::new(py, &read))
     }
 
     /// The bytes at `address` up to a NUL, without it; at most `max` with it.
@@ -164,8 +165,8 @@ impl HandlerCtx {
         address: u64,
         max: usize,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let read = self.look(py, |call| call.read_child_cstr(address, max))?;
-        Ok(PyBytes::new(py, &read.or_raise(py)?))
+        let read = self.work(py, |call| call.read_child_cstr(address, max))?;
+        Ok(PyBytes::new(py, &read))
     }
 
     /// The path that argument `index` points to, or the first argument of this call that is one, as the
@@ -179,17 +180,12 @@ impl HandlerCtx {
     /// kernel's limit of 4096 bytes.
     #[pyo3(signature = (index = None))]
     fn read_path<'py>(&self, py: Python<'py>, index: Option<usize>) -> PyResult<Bound<'py, PyAny>> {
-        let read = self.look(py, |call| {
-            let syscall = call.syscall();
-            match index.or_else(|| syscall.path_args().first().copied()) {
-                Some(index) => Ok(call.path_arg(index)),
-                None => Err(format!("{syscall} has no argument that is a path")),
-            }
-        })?;
-        match read {
-            Ok(read) => path(py, read.or_raise(py)?),
-            Err(message) => Err(plain(py, ErrorKind::Argument, &message)),
-        }
+        let syscall = self.look(py, |call| call.syscall())?;
+        let Some(index) = index.or_else(|| syscall.path_args().first().copied()) else {
+            let message = format!("{syscall} has no argument that is a path");
+            return Err(plain(py, ErrorKind::Argument, &message));
+        };
+        path(py, self.work(py, |call| call.path_arg(index))?)
     }
 
     /// Writes to the task's memory at `address`, at most 16 MiB; also to pages that the task itself can only
@@ -199,7 +195,7 @@ impl HandlerCtx {
     /// read().
     fn write(&self, py: Python<'_>, address: u64, data: &Bound<'_, PyAny>) -> PyResult<()> {
         let data = bytes(data)?;
-        self.look(py, |call| call.write_child_mem(address, &data))?.or_raise(py)
+        self.work(py, |call| call.write_child_mem(address, &data))
     }
 
     /// `path` as a person would want to see it: absolute, with the directory that it is relative to, the
@@ -213,8 +209,8 @@ impl HandlerCtx {
         directory: Option<i32>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let text = os_string(path)?;
-        let shown = self.look(py, |call| call.display_path(directory, text))?;
-        crate::argument::path(py, shown.or_raise(py)?)
+        let shown = self.work(py, |call| call.display_path(directory, text))?;
+        crate::argument::path(py, shown)
     }
 
     /// What the call asks to open, read from the task's memory.
@@ -222,7 +218,7 @@ impl HandlerCtx {
     /// Raises TaskError for calls that open nothing by path, and where the kernel would refuse the
     /// arguments; otherwise as read_path().
     fn open_request(&self, py: Python<'_>) -> PyResult<OpenRequest> {
-        self.look(py, |call| call.open_request())?.map(OpenRequest).or_raise(py)
+        self.work(py, |call| call.open_request()).map(OpenRequest)
     }
 
     /// Opens what `request` asks for, in the task's place and within the policy, and returns the action
@@ -251,7 +247,7 @@ impl HandlerCtx {
         cloexec: bool,
     ) -> PyResult<()> {
         let fd = copied_fd(fd)?;
-        self.look(py, |call| call.replace_fd(number, &fd, cloexec))?.or_raise(py)
+        self.work(py, |call| call.replace_fd(number, &fd, cloexec))
     }
 
     fn __repr__(&self) -> String {
