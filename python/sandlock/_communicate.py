@@ -39,7 +39,7 @@ class Exchange:
                 for key, _ in selector.select(left):
                     if not key.data(key.fd):
                         selector.unregister(key.fileobj)
-                        close(key.fileobj)
+                        close(key.fileobj)  # type: ignore[arg-type]
                 if left == 0:
                     raise TimeoutExpired(f"the program still runs after {timeout} seconds")
         self.process.wait(_left(deadline))

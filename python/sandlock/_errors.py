@@ -19,11 +19,11 @@ class SandlockError(Exception):
     """Why something could not be done. Its text is one line with everything a user needs."""
 
     kind: str = ""
-    """The kind of the error, the same word on every surface: "policy", "not_found", ...; of ExitError
-    and TimeoutExpired, which are Python's alone, "exit" and "timeout"."""
+    """The kind of the error, the same word on every surface: "policy", "not_found", ...; of those
+    that are Python's alone, ExitError and TimeoutExpired, "exit" and "timeout"."""
     code: int = 0
-    """The permanent number of the kind, which is also the status code of the C library; 0 where there
-    is none."""
+    """The permanent number of the kind, which is also the status code of the C library; 0 where
+    there is none."""
 
     errno: Any
     """The error number behind the failure; None where there is none."""
@@ -55,7 +55,7 @@ class SandlockError(Exception):
         super().__init__(message)
         self.errno = errno
         if isinstance(self, OSError) and errno is not None:
-            self.strerror = os.strerror(errno)
+            setattr(self, "strerror", os.strerror(errno))  # noqa: B010
         self.setting = setting
         self.step = step
         self.hint = hint

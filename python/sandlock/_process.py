@@ -90,7 +90,7 @@ class Process:
 
         if input is not None and self.stdin is None:
             raise ValueError("descriptor 0 is no pipe: stdin=PIPE makes it one")
-        seconds = getattr(timeout, "total_seconds", lambda: timeout)()
+        seconds: Any = getattr(timeout, "total_seconds", lambda: timeout)()
         if self._exchange is None:
             self._exchange = Exchange(self, input)
         elif input is not None:

@@ -115,7 +115,7 @@ def is_async(method: Any) -> bool:
 
 def _deciding(handler: object) -> Callable[..., Any]:
     """What is to be called about a call."""
-    kind = type(handler)
+    kind: Any = type(handler)
     if isinstance(handler, Handler):
         if kind.handle is Handler.handle:
             raise TypeError(f"{kind.__qualname__} does not define handle(self, ctx)")
@@ -127,7 +127,7 @@ def _deciding(handler: object) -> Callable[..., Any]:
 
 def _watching(observer: object) -> tuple[Any, Any]:
     """What is to be called about a call, and about its verdict; None where nothing is defined."""
-    kind = type(observer)
+    kind: Any = type(observer)
     if isinstance(observer, Observer):
         call = observer.call if kind.call is not Observer.call else None
         verdict = observer.verdict if kind.verdict is not Observer.verdict else None

@@ -392,7 +392,8 @@ class Sandbox:
         for registration in self._registrations:
             registration.register(other._native, loop)
         for syscall, handler in handlers:
-            Sandbox.add_handler(other, syscall, handler)
+            # The overloads know handlers and observers, but no union of them.
+            Sandbox.add_handler(other, syscall, handler)  # type: ignore[arg-type]
         return other
 
     def __copy__(self) -> Sandbox:
