@@ -113,7 +113,7 @@ def is_async(method: Any) -> bool:
     return code is not None and bool(code.co_flags & _CO_COROUTINE)
 
 
-def _deciding(handler: object) -> Callable[..., Any]:
+def _deciding(handler: Any) -> Callable[..., Any]:
     """What is to be called about a call."""
     kind: Any = type(handler)
     if isinstance(handler, Handler):
@@ -125,7 +125,7 @@ def _deciding(handler: object) -> Callable[..., Any]:
     raise TypeError(f"{kind.__qualname__} is no handler: subclass Handler, or give a callable")
 
 
-def _watching(observer: object) -> tuple[Any, Any]:
+def _watching(observer: Any) -> tuple[Any, Any]:
     """What is to be called about a call, and about its verdict; None where nothing is defined."""
     kind: Any = type(observer)
     if isinstance(observer, Observer):
