@@ -121,7 +121,7 @@ def _deciding(handler: Any) -> Callable[..., Any]:
             raise TypeError(f"{kind.__qualname__} does not define handle(self, ctx)")
         return handler.handle
     if callable(handler):
-        return handler
+        return handler  # type: ignore[no-any-return]
     raise TypeError(f"{kind.__qualname__} is no handler: subclass Handler, or give a callable")
 
 
