@@ -7,23 +7,18 @@ use std::time::Duration;
 
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyMemoryView, PyString};
+use pyo3::types::{PyBytes, PyMemoryView};
+
+use crate::error::{failed, unusable};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyMemoryView};
 
 use crate::error::{failed, unusable};
 
 /// A text or path: `str` as the file system has it, `bytes`, or an `os.PathLike` of either.
 pub(crate) fn os_string(object: &Bound<'_, PyAny>) -> PyResult<OsString> {
-    if let Ok(text) = object.cast::<PyString>() {
-        return text.extract();
-    }
-    if let Ok(bytes) = object.cast::<PyBytes>() {
-        return Ok(OsString::from_vec(bytes.as_bytes().to_vec()));
-    }
-    let path = object.call_method0("__fspath__").map_err(|_| {
-        let name = object.get_type().name().map(|name| name.to_string());
-        let name = name.unwrap_or_else(|_| "object".to_owned());
-        PyTypeError::new_err(format!("expected str, bytes or os.PathLike, not {name}"))
-    })?;
+    // Where it is neither, or raises, Python says so.
+    let path = object.py().import("os")?.call_method1("fspath", (object,))?;
     match path.cast::<PyBytes>() {
         Ok(bytes) => Ok(OsString::from_vec(bytes.as_bytes().to_vec())),
         Err(_) => path.extract(),
