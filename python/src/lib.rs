@@ -19,6 +19,7 @@ mod host;
 mod interpreter;
 mod keywords;
 mod launch;
+mod leftover;
 mod open_request;
 mod options;
 mod policy;
