@@ -21,7 +21,7 @@ pub use context::HandlerCtx;
 pub use error::TaskError;
 pub use open::OpenRequest;
 pub use options::{HandlerOptions, Mode, ObserverOptions, OnError, Priority};
-pub use ready::{Count, Deny, Return};
+pub use ready::{Audit, Count, Deny, Return};
 pub use when::{When, WhenArg};
 
 pub(crate) use open::wants_cloexec;
