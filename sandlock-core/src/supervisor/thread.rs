@@ -12,7 +12,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use super::deputy::Deputy;
 use super::dispatcher::{Calls, Dispatcher};
 use super::guard::message_of;
-use super::journal::Findings;
+use super::journal::{Findings, Journal};
 use crate::error::{Error, ErrorKind, Result};
 use crate::registry::Supervision;
 use crate::spawn::{Hold, Report, Start, Tree};
@@ -125,7 +125,10 @@ fn serve(start: Start, supervision: &Supervision, started: &Sender<Tree>) -> Res
     }
     let notifications = supervision.notifications;
     let Some(listener) = hold.await_listener(notifications.receive_ends)? else {
-        return Ok(Findings::default());
+        // The tree has ended before this thread got that far, and made no call that is trapped.
+        let journal = Journal::default();
+        supervision.table.tell_ended(&journal);
+        return Ok(journal.take());
     };
     if notifications.sync_wake_up {
         let call = "ioctl(SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP)";
@@ -137,6 +140,7 @@ fn serve(start: Start, supervision: &Supervision, started: &Sender<Tree>) -> Res
     let dispatcher = Dispatcher::new(calls, Arc::clone(&supervision.table), deputy);
     let served = catch_unwind(AssertUnwindSafe(|| dispatcher.serve()));
     dispatcher.close();
+    supervision.table.tell_ended(dispatcher.journal());
     match served {
         Ok(Ok(())) => Ok(dispatcher.journal().take()),
         Ok(Err(errno)) => Err(Error::io("ioctl(SECCOMP_IOCTL_NOTIF_RECV)", errno)),
