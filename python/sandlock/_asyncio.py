@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-# What type checkers take for true; importing typing takes longer than everything else here.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

@@ -8,8 +8,8 @@ import selectors
 import time
 
 from ._errors import TimeoutExpired
+from ._process import close
 
-# What type checkers take for true; importing typing takes longer than everything else here.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import IO, Any
@@ -30,7 +30,7 @@ class Exchange:
         self.outputs = [(stream, bytearray()) for stream in (process.stdout, process.stderr)]
 
     def finish(self, timeout: float | None) -> tuple[Any, Any]:
-        """Moves everything, and waits for the end."""
+        """Moves everything, and waits for the end, at most so many seconds."""
         deadline = None if timeout is None else time.monotonic() + timeout
         with selectors.DefaultSelector() as selector:
             self._register(selector)
@@ -39,7 +39,7 @@ class Exchange:
                 for key, _ in selector.select(left):
                     if not key.data(key.fd):
                         selector.unregister(key.fileobj)
-                        _close(key.fileobj)
+                        close(key.fileobj)  # type: ignore[arg-type]
                 if left == 0:
                     raise TimeoutExpired(f"the program still runs after {timeout} seconds")
         self.process.wait(_left(deadline))
@@ -52,7 +52,7 @@ class Exchange:
             if self.unwritten:
                 selector.register(stdin, selectors.EVENT_WRITE, self._write)
             else:
-                _close(stdin)
+                close(stdin)
         for stream, read in self.outputs:
             if stream is not None and not stream.closed:
                 selector.register(stream, selectors.EVENT_READ, _reader(read))
@@ -78,14 +78,6 @@ def _reader(read: bytearray) -> Any:
 
 def _left(deadline: float | None) -> float | None:
     return None if deadline is None else max(0.0, deadline - time.monotonic())
-
-
-def _close(stream: Any) -> None:
-    try:
-        stream.close()
-    except BrokenPipeError:
-        # The program reads no more of what the stream had buffered.
-        pass
 
 
 def _encoded(stdin: IO[Any] | None, input: Any) -> bytes:

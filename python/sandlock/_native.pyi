@@ -15,17 +15,27 @@ _Seconds: TypeAlias = Union[float, timedelta]
 __all__ = [
     "Child",
     "Count",
+    "DEVNULL",
     "Deny",
     "ERROR_KINDS",
     "Enforcement",
     "HandlerCtx",
     "HandlerFailure",
+    "INHERIT",
     "NotifAction",
     "OpenRequest",
+    "PIPE",
     "Policy",
+    "RESOLVE_BENEATH",
+    "RESOLVE_CACHED",
+    "RESOLVE_IN_ROOT",
+    "RESOLVE_NO_MAGICLINKS",
+    "RESOLVE_NO_SYMLINKS",
+    "RESOLVE_NO_XDEV",
     "Result",
     "Return",
     "Run",
+    "STDOUT",
     "Sandbox",
     "Usage",
     "Verdict",
@@ -46,6 +56,16 @@ class _HasFileno(Protocol):
 _Descriptor: TypeAlias = Union[int, _HasFileno]
 
 __version__: Final[str]
+DEVNULL: Final[int]
+INHERIT: Final[int]
+PIPE: Final[int]
+RESOLVE_BENEATH: Final[int]
+RESOLVE_CACHED: Final[int]
+RESOLVE_IN_ROOT: Final[int]
+RESOLVE_NO_MAGICLINKS: Final[int]
+RESOLVE_NO_SYMLINKS: Final[int]
+RESOLVE_NO_XDEV: Final[int]
+STDOUT: Final[int]
 ERROR_KINDS: Final[dict[str, int]]
 
 @final
@@ -186,6 +206,9 @@ class NotifAction:
     def inject_bytes(data: Buffer) -> NotifAction: ...
     @staticmethod
     def kill() -> NotifAction: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
 
 @final
 class OpenRequest:
@@ -223,10 +246,10 @@ class HandlerCtx:
     @property
     def arch(self) -> Literal["x86_64", "aarch64"]: ...
     def is_waiting(self) -> bool: ...
-    def read(self, address: int, size: int) -> bytes: ...
-    def read_cstr(self, address: int, max: int) -> bytes: ...
+    def read(self, address: int, size: int, /) -> bytes: ...
+    def read_cstr(self, address: int, max: int, /) -> bytes: ...
     def read_path(self, index: int | None = None) -> str: ...
-    def write(self, address: int, data: Buffer) -> None: ...
+    def write(self, address: int, data: Buffer, /) -> None: ...
     def display_path(self, path: _Path, directory: int | None = None) -> str: ...
     def open_request(self) -> OpenRequest: ...
     def open_for_child(self, request: OpenRequest) -> NotifAction: ...
@@ -251,7 +274,7 @@ class When:
     def arg(index: int) -> WhenArg: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
-    __hash__: None  # type: ignore[assignment]
+    def __hash__(self, /) -> int: ...
 
 @final
 class WhenArg:
@@ -263,7 +286,7 @@ class WhenArg:
 
 @final
 class Deny:
-    def __new__(cls, errno: int = ...) -> Self: ...
+    def __new__(cls, errno: int = 1) -> Self: ...
 
 @final
 class Return:
@@ -286,6 +309,8 @@ class Run:
 class Child:
     @property
     def pid(self) -> int: ...
+    @property
+    def text(self) -> tuple[str, str] | None: ...
     def fileno(self) -> int: ...
     def pipes(self) -> list[int | None]: ...
     def wait(self, timeout: _Seconds | None = None) -> Result | None: ...

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::argument::{duration, path};
-use crate::error::OrRaise;
+use crate::error::{OrRaise, failed};
 use crate::launch::Asked;
 use crate::result::{Result, Text, Usage};
 use crate::run::{drop_detached, wait_for};
@@ -55,6 +55,12 @@ impl Child {
         self.with(py, |child| Ok(child.id()))
     }
 
+    /// How its streams become text, as encoding and treatment of errors; None where they are bytes.
+    #[getter]
+    fn text(&self) -> Option<(&str, &str)> {
+        self.text.as_ref().map(|text| (&*text.encoding, &*text.errors))
+    }
+
     /// Readable when nothing of the tree is left.
     fn fileno(&self, py: Python<'_>) -> PyResult<RawFd> {
         self.with(py, |child| Ok(child.as_fd().as_raw_fd()))
@@ -75,12 +81,14 @@ impl Child {
     /// meanwhile, and what they raise is raised.
     #[pyo3(signature = (timeout = None))]
     fn wait(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Result>> {
-        let limit = timeout.map(duration).transpose()?;
+        let limit = timeout.map(|limit| duration("timeout", limit)).transpose()?;
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         loop {
             py.check_signals()?;
             // Once the tree has gone, its thread may still be busy with a handler.
-            let has_gone = self.with(py, |child| Ok(Child::wait_for_tree(child, deadline)))??;
+            let has_gone = self
+                .with(py, |child| Ok(Child::wait_for_tree(child, deadline)))?
+                .map_err(|error| failed(py, "poll(tree)", &error))?;
             let patience = if has_gone { LOOK_AGAIN } else { Duration::ZERO };
             if let Some(output) = self.with(py, |child| child.wait_timeout(patience))? {
                 return Result::new(py, &output, self.text.as_ref()).map(Some);
@@ -97,7 +105,8 @@ impl Child {
     }
 
     /// Sends a signal to the program itself.
-    fn signal(&self, py: Python<'_>, number: i32) -> PyResult<()> {
+    fn signal(&self, py: Python<'_>, number: &Bound<'_, PyAny>) -> PyResult<()> {
+        let number = crate::argument::number("signal", number)?;
         self.with(py, |child| child.signal(number))
     }
 
@@ -134,7 +143,7 @@ impl Child {
 
 impl Child {
     /// Waits for the end of the tree, the deadline, or a signal; whether the tree has gone.
-    fn wait_for_tree(child: &sandlock::Child, deadline: Option<Instant>) -> PyResult<bool> {
+    fn wait_for_tree(child: &sandlock::Child, deadline: Option<Instant>) -> std::io::Result<bool> {
         let Some(deadline) = deadline else { return wait_for(child.as_fd(), PollTimeout::NONE) };
         let left = deadline.saturating_duration_since(Instant::now());
         // Rounded up, or the last part of a millisecond would be spent in turning round. What is more

@@ -6,7 +6,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use sandlock::{Arch, ErrorKind, TaskError};
+use sandlock::{ErrorKind, TaskError};
 
 use crate::action::NotifAction;
 use crate::argument::{bytes, copied_fd, os_string, path};
@@ -130,10 +130,7 @@ impl HandlerCtx {
     /// The architecture whose calls the task makes: "x86_64" or "aarch64".
     #[getter]
     fn arch(&self, py: Python<'_>) -> PyResult<&'static str> {
-        self.look(py, |call| match call.arch() {
-            Arch::X86_64 => "x86_64",
-            Arch::Aarch64 => "aarch64",
-        })
+        self.look(py, |call| call.arch().name())
     }
 
     /// Whether the task still waits for the answer.
@@ -146,6 +143,7 @@ impl HandlerCtx {
     /// Raises TaskMemoryError where not all of them are mapped, never fewer bytes than asked for;
     /// TooLongError; TaskGoneError; TaskError where this process may not read that memory. A program can
     /// bring that about, so an unreadable argument is to be refused.
+    #[pyo3(signature = (address, size, /))]
     fn read<'py>(
         &self,
         py: Python<'py>,
@@ -159,6 +157,7 @@ impl HandlerCtx {
     /// The bytes at `address` up to a NUL, without it; at most `max` with it.
     ///
     /// Raises TooLongError where there is no NUL among them; otherwise as read().
+    #[pyo3(signature = (address, max, /))]
     fn read_cstr<'py>(
         &self,
         py: Python<'py>,
@@ -193,6 +192,7 @@ impl HandlerCtx {
     ///
     /// Raises TaskMemoryError where not all of it could be written, and some may have been; otherwise as
     /// read().
+    #[pyo3(signature = (address, data, /))]
     fn write(&self, py: Python<'_>, address: u64, data: &Bound<'_, PyAny>) -> PyResult<()> {
         let data = bytes(data)?;
         self.work(py, |call| call.write_child_mem(address, &data))

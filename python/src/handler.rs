@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -107,7 +108,19 @@ fn not_an_action(answer: &Bound<'_, PyAny>) -> PyResult<String> {
             "answered with a coroutine: a handler that is `async def` itself is awaited".into()
         );
     }
-    Ok(format!("answered with {}, which is no NotifAction", answer.get_type().name()?))
+    let kind = answer.get_type().name()?;
+    let hint =
+        if answer.is_callable() { "call it" } else { "return NotifAction.continue_() or its like" };
+    Ok(format!("answered with {kind}, which is no NotifAction (hint: {hint})"))
+}
+
+/// What an observer says is ignored, but for a coroutine, which would have seen nothing.
+fn check_done(answer: Bound<'_, PyAny>) -> PyResult<()> {
+    if answer.is_none() || !answer.hasattr("__await__")? {
+        return Ok(());
+    }
+    not_an_action(&answer)?;
+    Err(PyTypeError::new_err("an observer cannot be `async def`: nobody waits for it"))
 }
 
 impl Handler for Callable {
@@ -144,14 +157,13 @@ impl Watcher {
         verdict: Option<&sandlock::Verdict<'_>>,
     ) {
         let Some(callable) = callable else { return };
-        let shown = enter(|py| callable.ask(py, cx, verdict.map(Verdict::new)).map(drop));
+        let shown = enter(|py| {
+            let shown = callable.ask(py, cx, verdict.map(Verdict::new)).and_then(check_done);
+            shown.map_err(Raised::from)
+        });
         match shown {
             Some(Ok(())) => {}
-            Some(Err(error)) => {
-                if let Some(raised) = enter(|_| Raised::from(error)) {
-                    cx.fail(raised);
-                }
-            }
+            Some(Err(raised)) => cx.fail(raised),
             None => cx.fail(ENDING),
         }
     }

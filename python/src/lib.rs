@@ -68,9 +68,19 @@ mod _native {
 
     use pyo3::prelude::*;
 
+    use crate::launch::{DEVNULL, INHERIT, PIPE, STDOUT};
+    use crate::open_request::RESOLVE;
+
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        for (name, value) in [("PIPE", PIPE), ("STDOUT", STDOUT), ("DEVNULL", DEVNULL)] {
+            module.add(name, value)?;
+        }
+        module.add("INHERIT", INHERIT)?;
+        for (name, value) in RESOLVE {
+            module.add(name, value)?;
+        }
         module.add("ERROR_KINDS", crate::error::kinds(module.py())?)
     }
 }

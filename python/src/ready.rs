@@ -4,14 +4,15 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use sandlock::{HandlerOptions, ObserverOptions, Sandbox, Syscall};
 
+use crate::argument::{number, register};
 use crate::error::OrRaise;
 
-/// A handler that refuses each call with an error number, 1 to 4095.
+/// A handler that refuses each call with an error number, 1 to 4095; EPERM if nothing is said.
 ///
 /// Decides. *Holds against* everything that the program does: it looks at no memory of the program's.
 /// Which calls, says the registration; with `when`, only those whose arguments match.
 ///
-/// Raises RegistrationError for a number that is none.
+/// Raises ArgumentError for a number that is none.
 #[pyclass(frozen, module = "sandlock")]
 pub(crate) struct Deny {
     handler: sandlock::Deny,
@@ -21,8 +22,9 @@ pub(crate) struct Deny {
 #[pymethods]
 impl Deny {
     #[new]
-    #[pyo3(signature = (errno = nix::libc::EPERM))]
-    fn new(py: Python<'_>, errno: i32) -> PyResult<Deny> {
+    #[pyo3(signature = (errno = None), text_signature = "(errno=1)")]
+    fn new(py: Python<'_>, errno: Option<&Bound<'_, PyAny>>) -> PyResult<Deny> {
+        let errno = errno.map_or(Ok(nix::libc::EPERM), |errno| number("errno", errno))?;
         Ok(Deny { handler: sandlock::Deny::new(errno).or_raise(py)?, errno })
     }
 
@@ -44,8 +46,8 @@ pub(crate) struct Return {
 #[pymethods]
 impl Return {
     #[new]
-    fn new(value: i128) -> PyResult<Return> {
-        let value = crate::when::register_of(value)?.cast_signed();
+    fn new(value: &Bound<'_, PyAny>) -> PyResult<Return> {
+        let value = register("value", value)?.cast_signed();
         Ok(Return { handler: sandlock::Return::new(value), value })
     }
 

@@ -119,7 +119,7 @@ impl Result {
         Ok(Result {
             exit_code: output.code(),
             signal: output.signal(),
-            reason: crate::error::name(output.reason()),
+            reason: output.reason().name().to_owned(),
             stdout: stream(output.stdout())?,
             stderr: stream(output.stderr())?,
             usage: Py::new(py, Usage::new(output.usage()))?,

@@ -9,7 +9,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use sandlock::Polled;
 
-use crate::error::OrRaise;
+use crate::error::{OrRaise, failed};
 use crate::launch::Asked;
 use crate::result::{Result, Text};
 use crate::sandbox::Sandbox;
@@ -31,7 +31,10 @@ impl Run {
         let ready = sandbox.get().ready();
         let Asked { launch, text } = asked;
         let polled = py.detach(|| ready.run_polled(launch)).or_raise(py)?;
-        let events = polled.as_fd().try_clone_to_owned()?;
+        let events = polled
+            .as_fd()
+            .try_clone_to_owned()
+            .map_err(|error| failed(py, "fcntl(run, F_DUPFD_CLOEXEC)", &error))?;
         let polled = Mutex::new(Some(polled));
         Ok(Run { polled, events, text, sandbox: sandbox.clone().unbind() })
     }
@@ -70,7 +73,8 @@ impl Run {
             if let Some(result) = self.advance(py)? {
                 return Ok(result);
             }
-            py.detach(|| wait_for(self.events.as_fd(), PollTimeout::NONE))?;
+            py.detach(|| wait_for(self.events.as_fd(), PollTimeout::NONE))
+                .map_err(|error| failed(py, "poll(run)", &error))?;
             py.check_signals()?;
         }
     }
@@ -107,10 +111,10 @@ pub(crate) fn drop_detached<T: Send>(value: Option<T>) {
 }
 
 /// Waits until `fd` is readable, the time is over, or a signal has come; whether it is readable.
-pub(crate) fn wait_for(fd: BorrowedFd<'_>, patience: PollTimeout) -> PyResult<bool> {
+pub(crate) fn wait_for(fd: BorrowedFd<'_>, patience: PollTimeout) -> std::io::Result<bool> {
     match poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], patience) {
         Ok(ready) => Ok(ready > 0),
         Err(Errno::EINTR) => Ok(false),
-        Err(errno) => Err(std::io::Error::from(errno).into()),
+        Err(errno) => Err(errno.into()),
     }
 }

@@ -12,7 +12,7 @@ use crate::error::OrRaise;
 use crate::handler::{Callable, Watcher};
 use crate::keywords::Keywords;
 use crate::launch::{Pipes, asked};
-use crate::options::{for_handler, for_observer, syscalls};
+use crate::options::{ASKED, SHOWN, for_handler, for_observer, syscalls};
 use crate::policy::Policy;
 use crate::ready::{Options, Ready};
 use crate::result::Enforcement;
@@ -86,7 +86,8 @@ impl Sandbox {
 impl Sandbox {
     #[new]
     fn new(py: Python<'_>, policy: &Policy) -> PyResult<Sandbox> {
-        sandlock::Sandbox::new(policy.0.clone()).map(Sandbox::of).or_raise(py)
+        // Granted paths may be on a file system that is slow to answer.
+        py.detach(|| sandlock::Sandbox::new(policy.0.clone())).map(Sandbox::of).or_raise(py)
     }
 
     /// Another one without handlers.
@@ -102,7 +103,7 @@ impl Sandbox {
         handler: Bound<'_, PyAny>,
         keywords: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        let options = for_handler(&Keywords::new(keywords))?;
+        let options = for_handler(&Keywords::new(keywords, &ASKED)?)?;
         let handler = Arc::new(Callable::new(handler));
         let part = Part::Handler(Arc::clone(&handler));
         self.register(calls, part, |sandbox, call| {
@@ -120,7 +121,7 @@ impl Sandbox {
         verdict: Option<Bound<'_, PyAny>>,
         keywords: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        let options = for_observer(&Keywords::new(keywords))?;
+        let options = for_observer(&Keywords::new(keywords, &SHOWN)?)?;
         let watcher =
             Watcher { call: call.map(Callable::new), verdict: verdict.map(Callable::new) };
         let watcher = Arc::new(watcher);
@@ -138,7 +139,7 @@ impl Sandbox {
         ready: Ready<'_>,
         keywords: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        let keywords = Keywords::new(keywords);
+        let keywords = Keywords::new(keywords, &ASKED)?;
         let (handler, observer) = (for_handler(&keywords)?, for_observer(&keywords)?);
         let options = Options { handler, observer };
         self.change(calls, |sandbox, call| ready.add(sandbox, call, &options))

@@ -89,8 +89,8 @@ impl Polled {
     ///
     /// # Errors
     ///
-    /// As [`Sandbox::run`]; the tree has ended then. ECHILD in a forked process. [`ErrorKind::Io`] when
-    /// the end has been told.
+    /// As [`Sandbox::run`]; the tree has ended then. ECHILD in a forked process. [`ErrorKind::Argument`]
+    /// when the end has been told.
     pub fn advance(&mut self) -> Result<Option<Output>> {
         self.check_owner()?;
         match self.serve() {
@@ -105,7 +105,8 @@ impl Polled {
 
     fn serve(&mut self) -> Result<Option<Output>> {
         let Some(run) = &mut *self.run else {
-            return Err(Error::new(ErrorKind::Io, "the run has ended, and has been told of"));
+            let message = "the run has ended, and how has been told";
+            return Err(Error::new(ErrorKind::Argument, message));
         };
         match run.advance() {
             Ok(false) => Ok(None),
