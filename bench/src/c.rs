@@ -1,19 +1,17 @@
 //! The C library against the floors that the Rust library is measured against: a C program that
 //! embeds it, and what it costs to load.
 
-use std::cell::RefCell;
 use std::ffi::CString;
-use std::io::{BufRead, BufReader, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::Command;
 
 use sandlock::Syscall;
 
-use crate::grants;
+use crate::embedder::Embedder;
 use crate::handlers::{answer, answer_path, chained, handled};
 use crate::library::Library;
-use crate::rounds::{Times, interleave, median};
+use crate::rounds::{interleave, median, median_difference};
 use crate::spawn::Spawn;
 use crate::start::timed;
 use crate::table::{Amount, Row, Unit};
@@ -35,7 +33,8 @@ const EMPTY: &str = concat!(env!("OUT_DIR"), "/libempty.so");
 /// What C programs pay, with what loading the library costs once.
 pub(crate) fn figures() -> (Vec<Row>, Vec<Amount>) {
     let library = Library::new();
-    let embedder = Embedder::start(&library);
+    let program = library.link("embedder", &["embedder.c", "timing.c"]);
+    let embedder = Embedder::start(&mut Command::new(program));
     let mut rows = answered(&embedder);
     rows.extend(run(&embedder));
     embedder.end();
@@ -113,20 +112,20 @@ fn load(library: &Library) -> (Vec<Row>, Vec<Amount>) {
         amount("dlopen", median(loaded.iter().copied()), LOAD_GOAL, Unit::Nanoseconds),
         amount(
             "dlopen, more than an empty one",
-            more(&empty, &loaded),
+            median_difference(&empty, &loaded),
             LOAD_GOAL,
             Unit::Nanoseconds,
         ),
-        amount("a linked start, more", more(&unlinked, &linked), LOAD_GOAL, Unit::Nanoseconds),
+        amount(
+            "a linked start, more",
+            median_difference(&unlinked, &linked),
+            LOAD_GOAL,
+            Unit::Nanoseconds,
+        ),
         amount("threads after dlopen", threads, 1.0, Unit::One),
         amount("the library, stripped", size, SIZE_GOAL_KIB, Unit::Kib),
     ];
     (rows, amounts)
-}
-
-/// The median of the rounds' differences.
-fn more(floor: &Times, ours: &Times) -> f64 {
-    median(ours.iter().zip(floor).map(|(ours, floor)| ours - floor))
 }
 
 fn spawn(program: &Path) -> Spawn {
@@ -141,41 +140,4 @@ fn print_of(command: &mut Command) -> f64 {
     let output = command.output().expect("it starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     trapped::parse(&output.stdout)
-}
-
-/// The C program; it measures in its own process what it is asked for.
-struct Embedder {
-    child: Child,
-    streams: RefCell<(ChildStdin, BufReader<ChildStdout>)>,
-}
-
-impl Embedder {
-    fn start(library: &Library) -> Embedder {
-        let program = library.link("embedder", &["embedder.c", "timing.c"]);
-        let mut child = Command::new(program)
-            .arg(trapped::PROGRAM)
-            .args(grants::directories())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("it starts");
-        let streams = child.stdin.take().zip(child.stdout.take()).expect("pipes");
-        let (input, output) = streams;
-        Embedder { child, streams: RefCell::new((input, BufReader::new(output))) }
-    }
-
-    fn end(mut self) {
-        drop(self.streams);
-        assert!(self.child.wait().expect("it ends").success());
-    }
-
-    fn subject<'a>(&'a self, name: &'a str) -> Subject<'a> {
-        Box::new(move || {
-            let (input, output) = &mut *self.streams.borrow_mut();
-            writeln!(input, "{name}").expect("it reads");
-            let mut line = Vec::new();
-            output.read_until(b'\n', &mut line).expect("it answers");
-            trapped::parse(&line)
-        })
-    }
 }
