@@ -54,22 +54,24 @@ class Driven:
 
 async def result_of(run: Run) -> Result:
     """Drives `run` to its end. Where the task is cancelled, the tree is ended, and gone when the
-    cancellation goes on."""
+    cancellation goes on.
+    """
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[Result] = loop.create_future()
+    gone: asyncio.Future[None] = loop.create_future()
 
     def advance() -> None:
         try:
             result = run.advance()
         except BaseException as error:
             loop.remove_reader(descriptor)
-            if not ended.done():
-                ended.set_exception(error)
-            return
-        if result is not None:
-            loop.remove_reader(descriptor)
-            if not ended.done():
+            ended.set_exception(error)
+        else:
+            if result is not None:
+                loop.remove_reader(descriptor)
                 ended.set_result(result)
+        if (ended.done() or run.is_gone()) and not gone.done():
+            gone.set_result(None)
 
     descriptor = run.fileno()
     loop.add_reader(descriptor, advance)
@@ -77,19 +79,20 @@ async def result_of(run: Run) -> Result:
         return await asyncio.shield(ended)
     except asyncio.CancelledError:
         run.kill()
-        await _gone(ended)
+        await _until(gone)
         raise
     finally:
         loop.remove_reader(descriptor)
+        if ended.done() and not ended.cancelled():
+            # What it was, nobody may ask any more.
+            ended.exception()
         run.close()
 
 
-async def _gone(ended: asyncio.Future[Result]) -> None:
-    """Waits for the end of a tree that has been killed, whatever it is: it does not take long."""
-    while not ended.done():
+async def _until(gone: asyncio.Future[None]) -> None:
+    """Waits until a tree that has been killed is gone, which does not take long, whatever comes."""
+    while not gone.done():
         try:
-            await asyncio.wait([ended])
+            await asyncio.shield(gone)
         except asyncio.CancelledError:
             continue
-    # What it was, nobody asks any more.
-    ended.exception()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ._errors import RegistrationError
 from ._handlers import Handler, Observer
-from ._native import Count, Deny, Return
+from ._native import Audit, Count, Deny, Return
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ._types import Seconds, Syscalls
 
 READY_HANDLERS = (Deny, Return)
-READY_OBSERVERS = (Count,)
+READY_OBSERVERS = (Audit, Count)
 
 # How long a call waits for a pooled handler where nothing else is said, in seconds.
 _DEADLINE = 10.0
@@ -30,13 +30,21 @@ class Registration:
     is_async = False
 
     def __init__(self, syscall: Syscalls, handler: Any, options: dict[str, Any]) -> None:
+        if isinstance(syscall, (bytes, bytearray)):
+            raise TypeError("a system call is a name or a number, and a name is a str")
         self.calls = [syscall] if isinstance(syscall, (str, int)) else list(syscall)
         if not self.calls:
             raise RegistrationError("no system call is named")
         if isinstance(handler, type):
             raise TypeError(f"{handler.__qualname__} is a class: give an object of it")
+        if isinstance(handler, Handler) and isinstance(handler, Observer):
+            kind = type(handler).__qualname__
+            raise TypeError(f"{kind} is a Handler and an Observer: make it two objects")
         self.handler = handler
         self.options = options
+        if hasattr(options["when"], "__iter__"):
+            # It is read once more for another sandbox.
+            options["when"] = tuple(options["when"])
         if options["name"] is None:
             options["name"] = str(
                 getattr(handler, "__qualname__", None) or type(handler).__qualname__
@@ -128,6 +136,10 @@ def _deciding(handler: Any) -> Callable[..., Any]:
 def _watching(observer: Any) -> tuple[Any, Any]:
     """What is to be called about a call, and about its verdict; None where nothing is defined."""
     kind: Any = type(observer)
+    if isinstance(observer, (Handler, *READY_HANDLERS)):
+        raise TypeError(
+            f"{kind.__qualname__} is a handler, which decides: it cannot be an observer"
+        )
     if isinstance(observer, Observer):
         call = observer.call if kind.call is not Observer.call else None
         verdict = observer.verdict if kind.verdict is not Observer.verdict else None

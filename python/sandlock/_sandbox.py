@@ -76,7 +76,7 @@ class Sandbox:
             policy = policy.with_settings(**settings)
         self._policy = policy
         self._name = name
-        self._native = _native.Sandbox(policy)
+        self._native = _native.Sandbox(policy, name)
         self._registrations: list[Registration] = []
 
     @property
@@ -249,10 +249,7 @@ class Sandbox:
             errors=errors,
             capture_limit=capture_limit,
         )
-        try:
-            result = run.wait()
-        finally:
-            run.close()
+        result = _result_of(run)
         if check:
             result.check()
         return result
@@ -321,10 +318,7 @@ class Sandbox:
         does not see the program. Arguments and errors as of run().
         """
         run = self._native.begin(cmd, interactive=True, timeout=timeout, cwd=cwd, env=env)
-        try:
-            return run.wait().returncode
-        finally:
-            run.close()
+        return _result_of(run).returncode
 
     def run_with_handlers(
         self,
@@ -407,9 +401,20 @@ class Sandbox:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._native = _native.Sandbox(self._policy)
+        self._native = _native.Sandbox(self._policy, self._name)
 
     def __repr__(self) -> str:
         name = "" if self._name is None else f" {self._name!r}"
         added = len(self._registrations)
         return f"<Sandbox{name} {self._policy!r}, handlers: {added}>"
+
+
+def _result_of(run: _native.Run) -> Result:
+    """Waits for the end. What a signal handler raises meanwhile ends the tree."""
+    try:
+        return run.wait()
+    except BaseException:
+        run.end()
+        raise
+    finally:
+        run.close()

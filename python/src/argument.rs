@@ -7,11 +7,7 @@ use std::time::Duration;
 
 use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyMemoryView};
-
-use crate::error::{failed, unusable};
-use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyMemoryView};
+use pyo3::types::{PyBool, PyBytes, PyMemoryView};
 
 use crate::error::{failed, unusable};
 
@@ -41,14 +37,18 @@ pub(crate) fn bytes(object: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
 
 /// A length of time: seconds, or a `datetime.timedelta`. `inf` is the longest one.
 pub(crate) fn duration(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Duration> {
-    let seconds = match object.getattr("total_seconds") {
-        Ok(seconds) => seconds.call0()?,
-        Err(_) => object.clone(),
+    let seconds = match object.hasattr("total_seconds")? {
+        true => object.call_method0("total_seconds")?,
+        false => object.clone(),
     };
-    let Ok(seconds) = seconds.extract::<f64>() else {
-        let message = format!("{name}: expected seconds or a datetime.timedelta");
-        return Err(PyTypeError::new_err(message));
-    };
+    let seconds = seconds.extract::<f64>().map_err(|error| {
+        match error.is_instance_of::<PyTypeError>(object.py()) {
+            true => {
+                PyTypeError::new_err(format!("{name}: expected seconds or a datetime.timedelta"))
+            }
+            false => error,
+        }
+    })?;
     if seconds == f64::INFINITY {
         return Ok(Duration::MAX);
     }
@@ -74,6 +74,9 @@ pub(crate) fn register(name: &str, object: &Bound<'_, PyAny>) -> PyResult<u64> {
 
 /// A copy of the descriptor that `object` is, or that its `fileno()` says.
 pub(crate) fn copied_fd(object: &Bound<'_, PyAny>) -> PyResult<OwnedFd> {
+    if object.is_instance_of::<PyBool>() {
+        return Err(PyTypeError::new_err("True and False are no descriptors"));
+    }
     let said = match object.hasattr("fileno")? {
         true => object.call_method0("fileno")?,
         false => object.clone(),

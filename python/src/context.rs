@@ -11,6 +11,7 @@ use sandlock::{ErrorKind, TaskError};
 use crate::action::NotifAction;
 use crate::argument::{bytes, copied_fd, os_string, path};
 use crate::error::{OrRaise, plain};
+use crate::interpreter::forks;
 use crate::open_request::OpenRequest;
 
 type Call = sandlock::HandlerCtx<'static>;
@@ -24,7 +25,11 @@ type Call = sandlock::HandlerCtx<'static>;
 /// A TaskError that a handler lets pass is no failure of the handler: the call is refused with its errno,
 /// because a program that gives a bad address must not be able to end its run that way.
 #[pyclass(frozen, module = "sandlock")]
-pub(crate) struct HandlerCtx(RwLock<Option<&'static Call>>);
+pub(crate) struct HandlerCtx {
+    call: RwLock<Option<&'static Call>>,
+    /// A process that was forked has copies of this, but not of the thread whose call it is.
+    forks: u64,
+}
 
 /// Shows a call as long as this lives.
 pub(crate) struct Shown<'a, 'py>(&'a Bound<'py, HandlerCtx>);
@@ -42,18 +47,23 @@ impl HandlerCtx {
                 cx,
             )
         };
-        Bound::new(py, HandlerCtx(RwLock::new(Some(call))))
+        Bound::new(py, HandlerCtx { call: RwLock::new(Some(call)), forks: forks() })
     }
 
-    fn call(&self) -> RwLockReadGuard<'_, Option<&'static Call>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    /// `None` where the call is that of another process.
+    fn call(&self) -> Option<RwLockReadGuard<'_, Option<&'static Call>>> {
+        (self.forks == forks()).then(|| self.call.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What `look` sees of the call.
+    /// What `look` sees of the call, at once.
     fn look<T>(&self, py: Python<'_>, look: impl FnOnce(&Call) -> T) -> PyResult<T> {
-        match *self.call() {
-            Some(call) => Ok(look(call)),
-            None => Err(dead(py)),
+        if self.forks != forks() {
+            return Err(dead(py));
+        }
+        match self.call.try_read().as_deref() {
+            Ok(Some(call)) => Ok(look(call)),
+            // It is being ended, or has been.
+            _ => Err(dead(py)),
         }
     }
 
@@ -65,7 +75,7 @@ impl HandlerCtx {
         work: impl FnOnce(&Call) -> Result<T, TaskError> + Send,
     ) -> PyResult<T> {
         // The lock is let go of before the interpreter's is taken again.
-        let done = py.detach(|| self.call().map(work));
+        let done = py.detach(|| self.call()?.map(work));
         done.ok_or_else(|| dead(py))?.or_raise(py)
     }
 }
@@ -78,7 +88,7 @@ impl<'a, 'py> Shown<'a, 'py> {
 
 impl Drop for Shown<'_, '_> {
     fn drop(&mut self) {
-        let call = &self.0.get().0;
+        let call = &self.0.get().call;
         if let Ok(mut call) = call.try_write() {
             *call = None;
             return;
@@ -250,11 +260,10 @@ impl HandlerCtx {
         self.work(py, |call| call.replace_fd(number, &fd, cloexec))
     }
 
-    fn __repr__(&self) -> String {
-        match *self.call() {
-            Some(call) => format!("<HandlerCtx {} of task {}>", call.syscall(), call.pid()),
-            None => "<HandlerCtx, dead>".to_owned(),
-        }
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let shown =
+            self.look(py, |call| format!("<HandlerCtx {} of task {}>", call.syscall(), call.pid()));
+        shown.unwrap_or_else(|_| "<HandlerCtx, dead>".to_owned())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use pyo3::exceptions::{PyTypeError, PyUnicodeEncodeError};
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyUnicodeEncodeError};
 use pyo3::prelude::*;
 use pyo3::types::{
     PyBool, PyBytes, PyDict, PyFloat, PyInt, PyIterator, PyList, PyMapping, PyString,
@@ -34,14 +34,19 @@ fn nested(object: &Bound<'_, PyAny>, levels: usize) -> PyResult<Data> {
         return Ok(Data::Float(value.value()));
     }
     if object.cast::<PyInt>().is_ok() || object.hasattr("__index__")? {
-        let integer = object.extract().map(Data::Integer);
-        return Ok(integer.unwrap_or_else(|_| Data::Other("a number beyond 64 bits".to_owned())));
+        return match object.extract() {
+            Ok(value) => Ok(Data::Integer(value)),
+            Err(error) if error.is_instance_of::<PyOverflowError>(object.py()) => {
+                Ok(Data::Other("a number beyond 64 bits".to_owned()))
+            }
+            Err(error) => Err(error),
+        };
     }
     if is_text(object)? {
         return text(object);
     }
-    if let Ok(seconds) = object.getattr("total_seconds") {
-        return seconds.call0()?.extract().map(Data::Float);
+    if object.hasattr("total_seconds")? {
+        return object.call_method0("total_seconds")?.extract().map(Data::Float);
     }
     if let Ok(mapping) = object.cast::<PyMapping>() {
         return table(mapping, levels);

@@ -1,12 +1,14 @@
 //! Handlers and observers that are Python's.
 
 use std::fmt;
+use std::panic::resume_unwind;
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::PyBytes;
 use sandlock::{Handler, NotifAction, Observer};
 
 use crate::action;
@@ -72,6 +74,24 @@ impl Callable {
         match &*callable {
             Some(callable) => Ok(callable.bind(py).clone()),
             None => Err(pyo3::exceptions::PyReferenceError::new_err(CLEARED)),
+        }
+    }
+
+    /// Gives it a record.
+    ///
+    /// # Panics
+    ///
+    /// Where it raises, or Python is ending: the record counts as dropped then.
+    pub(crate) fn tell(&self, record: &[u8]) {
+        let told = enter(|py| {
+            let told = self.get(py).and_then(|tell| tell.call1((PyBytes::new(py, record),)));
+            told.map(drop).map_err(Raised::from)
+        });
+        match told {
+            Some(Ok(())) => {}
+            // Without a word of the hook for panics: this is not one of ours.
+            Some(Err(raised)) => resume_unwind(Box::new(raised.message)),
+            None => resume_unwind(Box::new(ENDING.to_owned())),
         }
     }
 

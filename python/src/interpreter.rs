@@ -1,25 +1,30 @@
 //! The way into Python from threads that are not Python's.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
-use crate::thread::Attached;
+use crate::thread::{Attached, interrupt_all};
 
 /// How many threads of the library are in Python, or about to be.
 static INSIDE: AtomicUsize = AtomicUsize::new(0);
 /// Set when the interpreter ends: who entered it then would end in the middle of our code.
 static CLOSED: AtomicBool = AtomicBool::new(false);
-/// How long the end of the interpreter waits for threads that are in Python.
+/// How often a process was forked on the way to this one.
+static FORKS: AtomicU64 = AtomicU64::new(0);
+/// How long the end of the interpreter waits for threads that are in Python, before and after it
+/// interrupts them.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Holds the interpreter's end up.
-struct Visit;
+struct Visit {
+    forks: u64,
+}
 
 impl Visit {
     fn begin() -> Option<Visit> {
-        let visit = Visit;
+        let visit = Visit { forks: forks() };
         INSIDE.fetch_add(1, Ordering::SeqCst);
         // In this order: who closes sees the visit, or is seen here.
         (!CLOSED.load(Ordering::SeqCst)).then_some(visit)
@@ -28,8 +33,24 @@ impl Visit {
 
 impl Drop for Visit {
     fn drop(&mut self) {
+        if forks() != self.forks {
+            // A handler has forked, and this is the child on its way out of the handler: what waits for
+            // an answer is the parent's, and so is all that the thread would do next.
+            quit();
+        }
         INSIDE.fetch_sub(1, Ordering::SeqCst);
     }
+}
+
+#[allow(unsafe_code)]
+fn quit() -> ! {
+    // SAFETY: it ends the process and touches nothing of it.
+    unsafe { nix::libc::_exit(1) }
+}
+
+/// Changes when a process is forked: what others had on their stacks is not there then.
+pub(crate) fn forks() -> u64 {
+    FORKS.load(Ordering::SeqCst)
 }
 
 /// Carries out `work` in Python; `None` where the interpreter is ending.
@@ -47,20 +68,36 @@ pub(crate) fn leave(work: impl FnOnce()) {
 }
 
 /// Called when the interpreter ends: from here on no handler is asked, and every call that one would
-/// have been asked about is refused.
+/// have been asked about is refused. Handlers that compute for ever are interrupted by SystemExit.
 #[pyfunction]
 pub(crate) fn _close(py: Python<'_>) {
     CLOSED.store(true, Ordering::SeqCst);
+    if is_left_within(py, PATIENCE) {
+        return;
+    }
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        interrupt_all(py);
+        if is_left_within(py, PATIENCE / 20) {
+            return;
+        }
+    }
+}
+
+/// Whether every thread has left Python within this time.
+fn is_left_within(py: Python<'_>, patience: Duration) -> bool {
+    let deadline = Instant::now() + patience;
     py.detach(|| {
-        let deadline = Instant::now() + PATIENCE;
         while INSIDE.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
         }
     });
+    INSIDE.load(Ordering::SeqCst) == 0
 }
 
 /// Called in a process that was forked: threads that were in Python are not there.
 #[pyfunction]
 pub(crate) fn _after_fork() {
     INSIDE.store(0, Ordering::SeqCst);
+    FORKS.fetch_add(1, Ordering::SeqCst);
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyMapping, PyString};
+use pyo3::types::{PyBytes, PyDict, PyInt, PyMapping, PyString};
 use sandlock::{ErrorKind, Launch, Stdio};
 
 use crate::argument::{bytes, copied_fd, duration, number, os_string};
@@ -56,7 +56,7 @@ pub(crate) fn asked(
 ) -> PyResult<Asked> {
     let keywords = Keywords::new(keywords, &KEYWORDS)?;
     let text = keywords.get("text")?.unwrap_or(false);
-    let text = Text::wanted(text, keywords.get("encoding")?, keywords.get("errors")?);
+    let text = Text::wanted(cmd.py(), text, keywords.get("encoding")?, keywords.get("errors")?)?;
     let mut launch = Launch::new(words(cmd)?);
     if keywords.get("interactive")?.unwrap_or(false) {
         launch = launch.interactive();
@@ -121,8 +121,8 @@ fn with_streams(
 
 /// Nobody could write to a pipe while the caller waits for the end.
 fn check_stdin(stdin: &Bound<'_, PyAny>, pipes: Pipes) -> PyResult<()> {
-    match (pipes, stdin.extract::<i32>()) {
-        (Pipes::Collected, Ok(PIPE)) => {
+    match (pipes, constant(stdin)?) {
+        (Pipes::Collected, Some(PIPE)) => {
             let message = "stdin=PIPE is for popen(): give `input` here";
             Err(plain(stdin.py(), ErrorKind::Command, message))
         }
@@ -138,12 +138,20 @@ fn input_bytes(input: &Bound<'_, PyAny>, text: Option<&Text>) -> PyResult<Vec<u8
     }
 }
 
+/// The number that `object` is, if it is one.
+fn constant(object: &Bound<'_, PyAny>) -> PyResult<Option<i32>> {
+    match object.is_instance_of::<PyInt>() {
+        true => number("stream", object).map(Some),
+        false => Ok(None),
+    }
+}
+
 fn stdio(object: &Bound<'_, PyAny>, pipe: Stdio) -> PyResult<Stdio> {
-    Ok(match object.extract::<i32>() {
-        Ok(PIPE) => pipe,
-        Ok(STDOUT) => Stdio::stdout(),
-        Ok(DEVNULL) => Stdio::null(),
-        Ok(INHERIT) => Stdio::inherit(),
+    Ok(match constant(object)? {
+        Some(PIPE) => pipe,
+        Some(STDOUT) => Stdio::stdout(),
+        Some(DEVNULL) => Stdio::null(),
+        Some(INHERIT) => Stdio::inherit(),
         _ => copied_fd(object)?.into(),
     })
 }

@@ -19,6 +19,7 @@ mod host;
 mod interpreter;
 mod keywords;
 mod launch;
+mod leftover;
 mod open_request;
 mod options;
 mod policy;
@@ -54,7 +55,7 @@ mod _native {
     #[pymodule_export]
     use crate::policy::Policy;
     #[pymodule_export]
-    use crate::ready::{Count, Deny, Return};
+    use crate::ready::{Audit, Count, Deny, Return};
     #[pymodule_export]
     use crate::result::{Enforcement, HandlerFailure, Result, Usage};
     #[pymodule_export]

@@ -2,6 +2,7 @@
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::types::PyBool;
 use sandlock::{ErrorKind, HandlerOptions, ObserverOptions, OnError, Priority, Syscall};
 
 use crate::argument::{duration, number};
@@ -85,7 +86,7 @@ fn syscall(call: &Bound<'_, PyAny>) -> PyResult<Syscall> {
     if let Ok(name) = call.extract::<String>() {
         return Syscall::from_name(&name).or_raise(py);
     }
-    if !call.hasattr("__index__")? {
+    if call.is_instance_of::<PyBool>() || !call.hasattr("__index__")? {
         return Err(PyTypeError::new_err("a system call is a name or a number"));
     }
     Syscall::checked(number("syscall", call)?).or_raise(py)

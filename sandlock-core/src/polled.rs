@@ -135,6 +135,12 @@ impl Polled {
         self.run.as_ref().map_or(Ok(()), Run::end)
     }
 
+    /// Whether nothing of the tree is left. A handler that is still being asked may keep
+    /// [`advance`](Polled::advance) from saying how it ended.
+    pub fn is_gone(&self) -> bool {
+        self.run.as_ref().is_none_or(Run::tree_has_ended)
+    }
+
     fn check_owner(&self) -> Result<()> {
         match std::process::id() == self.owner {
             true => Ok(()),

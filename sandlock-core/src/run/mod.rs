@@ -135,6 +135,10 @@ impl Run {
         self.tree.end()
     }
 
+    pub(crate) fn tree_has_ended(&self) -> bool {
+        self.tree_has_ended
+    }
+
     /// What is left of a tree that has ended.
     pub(crate) fn finish(mut self) -> Result<Ended> {
         self.be_unwatched()?;

@@ -236,7 +236,7 @@ impl Drop for Tree {
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 impl Hold {
-    /// Waits for the listener of the tree's calls, once; `None` if its start failed before.
+    /// Waits for the listener of the tree's calls, once; `None` if the tree has ended before.
     ///
     /// # Errors
     ///

@@ -1,31 +1,30 @@
 //! The supervisor's thread: it starts the tree, so that the kernel ends that with it, and answers the
 //! tree's calls until none can come any more.
 
-use std::io::{PipeReader, PipeWriter};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Sender, bounded};
+use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use super::deputy::Deputy;
 use super::dispatcher::{Calls, Dispatcher};
 use super::guard::message_of;
-use super::journal::Findings;
+use super::journal::{Findings, Journal};
 use crate::error::{Error, ErrorKind, Result};
 use crate::registry::Supervision;
 use crate::spawn::{Hold, Report, Start, Tree};
 use crate::sys::listener::{Answer, Listener, Placing, Received};
 use crate::sys::raw::Errno;
-use crate::text::errno_of;
 use crate::threads::start_deaf;
 
 /// A supervisor's thread. Dropping it waits for its end, which comes with that of the tree.
 pub(crate) struct Supervisor {
     thread: Option<JoinHandle<Result<Findings>>>,
-    /// Its other end is closed when the thread ends; only where somebody asked for that.
-    ended: Option<PipeReader>,
+    /// Rung when the thread ends; only where somebody asked for that.
+    ended: Option<Arc<EventFd>>,
     /// What is known of the tree, once it has been started.
     report: Option<Arc<Report>>,
 }
@@ -39,9 +38,10 @@ impl Supervisor {
         watched: bool,
     ) -> Result<(Tree, Supervisor)> {
         let (started, tree) = bounded(1);
-        let (ended, end) = watched.then(pipe).transpose()?.unzip();
+        let ended = watched.then(bell).transpose()?;
+        let end = ended.clone().map(RingAtEnd);
         let serve = move || {
-            let _end: Option<PipeWriter> = end;
+            let _end = end;
             serve(start, &supervision, &started)
         };
         let thread = start_deaf(|builder| builder.spawn(serve))?;
@@ -88,8 +88,20 @@ impl Drop for Supervisor {
     }
 }
 
-fn pipe() -> Result<(PipeReader, PipeWriter)> {
-    std::io::pipe().map_err(|error| Error::io("pipe2(O_CLOEXEC)", errno_of(&error)))
+fn bell() -> Result<Arc<EventFd>> {
+    let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+    let bell = EventFd::from_value_and_flags(0, flags);
+    bell.map(Arc::new).map_err(|errno| Error::io("eventfd2(0)", errno as i32))
+}
+
+/// Not the end of a pipe, which comes only when no process that was forked meanwhile has a copy.
+struct RingAtEnd(Arc<EventFd>);
+
+impl Drop for RingAtEnd {
+    fn drop(&mut self) {
+        // There is room for one more: nobody else writes.
+        self.0.write(1).ok();
+    }
 }
 
 /// The standard library panics where a handler has ended the thread by exit(2), which no thread may.
@@ -113,7 +125,10 @@ fn serve(start: Start, supervision: &Supervision, started: &Sender<Tree>) -> Res
     }
     let notifications = supervision.notifications;
     let Some(listener) = hold.await_listener(notifications.receive_ends)? else {
-        return Ok(Findings::default());
+        // The tree has ended before this thread got that far, and made no call that is trapped.
+        let journal = Journal::default();
+        supervision.table.tell_ended(&journal);
+        return Ok(journal.take());
     };
     if notifications.sync_wake_up {
         let call = "ioctl(SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP)";
@@ -125,6 +140,7 @@ fn serve(start: Start, supervision: &Supervision, started: &Sender<Tree>) -> Res
     let dispatcher = Dispatcher::new(calls, Arc::clone(&supervision.table), deputy);
     let served = catch_unwind(AssertUnwindSafe(|| dispatcher.serve()));
     dispatcher.close();
+    supervision.table.tell_ended(dispatcher.journal());
     match served {
         Ok(Ok(())) => Ok(dispatcher.journal().take()),
         Ok(Err(errno)) => Err(Error::io("ioctl(SECCOMP_IOCTL_NOTIF_RECV)", errno)),
