@@ -207,6 +207,7 @@ class TestSituations:
         assert (error.errno, error.strerror) == (errno.EBADF, os.strerror(errno.EBADF))
         assert "9999" in str(error)
 
+    @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
     def test_io_in_a_process_that_was_forked(self, sandbox):
         with sandbox.popen(["cat"], stdin=sandlock.PIPE) as process:
             child = os.fork()
