@@ -77,6 +77,8 @@ impl Child {
     fn wait(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Result>> {
         let limit = timeout.map(duration).transpose()?;
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        // In a process that was forked it is an error, not to be waited for.
+        self.with(py, sandlock::Child::try_wait)?;
         loop {
             py.check_signals()?;
             // Once the tree has gone, its thread may still be busy with a handler.
