@@ -9,6 +9,7 @@ use pyo3::sync::PyOnceLock;
 use sandlock::{Handler, NotifAction, Observer};
 
 use crate::action;
+use crate::call::call;
 use crate::context::{HandlerCtx, Shown};
 use crate::interpreter::enter;
 use crate::verdict::Verdict;
@@ -84,10 +85,11 @@ impl Callable {
         let callable = self.get(py)?;
         let context = HandlerCtx::new(py, cx)?;
         let _shown = Shown::new(&context);
-        match verdict {
-            None => callable.call1((&context,)),
-            Some(verdict) => callable.call1((&context, verdict)),
-        }
+        let arguments = match verdict {
+            None => (&context,).into_pyobject(py)?,
+            Some(verdict) => (&context, verdict).into_pyobject(py)?,
+        };
+        call(&callable, &arguments, None)
     }
 
     fn decide(&self, py: Python<'_>, cx: &sandlock::HandlerCtx<'_>) -> PyResult<NotifAction> {
