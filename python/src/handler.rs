@@ -12,6 +12,7 @@ use pyo3::types::PyBytes;
 use sandlock::{Handler, NotifAction, Observer};
 
 use crate::action;
+use crate::call::call;
 use crate::context::{HandlerCtx, Shown};
 use crate::interpreter::enter;
 use crate::verdict::Verdict;
@@ -84,7 +85,8 @@ impl Callable {
     /// Where it raises, or Python is ending: the record counts as dropped then.
     pub(crate) fn tell(&self, record: &[u8]) {
         let told = enter(|py| {
-            let told = self.get(py).and_then(|tell| tell.call1((PyBytes::new(py, record),)));
+            let arguments = (PyBytes::new(py, record),).into_pyobject(py);
+            let told = self.get(py).and_then(|tell| call(&tell, &arguments?, None));
             told.map(drop).map_err(Raised::from)
         });
         match told {
@@ -105,10 +107,11 @@ impl Callable {
         let callable = self.get(py)?;
         let context = HandlerCtx::new(py, cx)?;
         let _shown = Shown::new(&context);
-        match verdict {
-            None => callable.call1((&context,)),
-            Some(verdict) => callable.call1((&context, verdict)),
-        }
+        let arguments = match verdict {
+            None => (&context,).into_pyobject(py)?,
+            Some(verdict) => (&context, verdict).into_pyobject(py)?,
+        };
+        call(&callable, &arguments, None)
     }
 
     fn decide(&self, py: Python<'_>, cx: &sandlock::HandlerCtx<'_>) -> PyResult<NotifAction> {

@@ -9,6 +9,7 @@
 
 mod action;
 mod argument;
+mod call;
 mod child;
 mod command;
 mod context;
