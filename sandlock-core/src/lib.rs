@@ -59,9 +59,9 @@ mod launch;
 mod listed;
 mod members;
 mod output;
-mod polled;
 pub mod plan;
 pub mod policy;
+mod polled;
 mod proc;
 mod registry;
 mod run;
@@ -89,12 +89,12 @@ pub use output::{Output, Reason, Usage};
 pub use plan::{
     BuiltIn, ChildStep, Enforcement, Environment, Explanation, Plan, Resource, Stage, Trap,
 };
-pub use polled::Polled;
 pub use policy::{
     ByteSize, Capability, Data, EnvName, Fs, Limits, Net, NetRule, Policy, PolicyBuilder, Ports,
     Process, Protection, ProtectionMode, SETTINGS, Selector, Setting, Shape, Syscalls, Timeout,
     UnixRule,
 };
+pub use polled::Polled;
 pub use sandbox::Sandbox;
 pub use step::Step;
 pub use syscall::{Arch, Class, GROUPS, Group, Syscall, SyscallError};
