@@ -159,6 +159,12 @@ pub(crate) fn monotonic_time() -> Duration {
     Duration::new(time[0], time[1] as u32)
 }
 
+/// tgkill(2) with signal 0: whether this process has a thread of that id.
+pub(crate) fn has_thread(id: i32) -> bool {
+    // SAFETY: the call takes numbers.
+    check(unsafe { raw_syscall!(Sysno::tgkill, getpid(), id, 0) }) != Err(libc::ESRCH)
+}
+
 /// write(2) of a count of one to an event descriptor.
 pub(crate) fn ring(bell: i32) {
     let one = 1u64;
