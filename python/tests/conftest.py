@@ -19,13 +19,11 @@ HANGS_AFTER = 60.0
 # How long it takes at most until a thread that ends has ended.
 ENDS_WITHIN = 5.0
 
-# Those of a Sandbox, which pytest may keep for a while.
-KEPT = {"anon_inode:[landlock-ruleset]", "/dev/null"}
-
 IS_ROOT = os.geteuid() == 0
 NEEDS = {"root": IS_ROOT, "no_root": not IS_ROOT}
 
 _stderr = pytest.StashKey[int]()
+_has_failed = pytest.StashKey[bool]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -60,14 +58,23 @@ def nothing_hangs(request):
     faulthandler.cancel_dump_traceback_later()
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    item.stash[_has_failed] = outcome.get_result().failed
+
+
 @pytest.fixture(autouse=True)
 def nothing_is_left(request):
     """Behind a test there are no more processes and descriptors of this process than before."""
     before = belongings()
     yield
-    if request.node.get_closest_marker("leaves") or not belongings() - before:
+    if request.node.get_closest_marker("leaves") or request.node.stash[_has_failed]:
+        # The traceback of a test that failed has everything that the test had.
         return
-    gc.collect()
+    request.node.funcargs.clear()
+    if belongings() - before:
+        gc.collect()
     try:
         until(lambda: not belongings() - before, ENDS_WITHIN)
     except AssertionError:
@@ -87,8 +94,7 @@ def descriptors() -> set[str]:
         except FileNotFoundError:
             # The one for this loop.
             continue
-        if target not in KEPT:
-            found.add(f"descriptor {descriptor.name} -> {target}")
+        found.add(f"descriptor {descriptor.name} -> {target}")
     return found
 
 
