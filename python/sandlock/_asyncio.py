@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ._native import HandlerCtx, NotifAction, Result, Run
+    from ._types import Seconds
+
+# How much longer a coroutine may take than its call waits for it, in seconds. The library's clock is
+# to be the first one: it refuses the call, and lists that. Ours would make the handler fail.
+_GRACE = 1.0
 
 
 class Driven:
@@ -21,16 +26,17 @@ class Driven:
     def __init__(
         self,
         method: Callable[[HandlerCtx], Coroutine[Any, Any, NotifAction]],
-        deadline: float,
+        deadline: Seconds,
         loop: asyncio.AbstractEventLoop | None,
     ) -> None:
         self._method = method
-        self._deadline = deadline
+        seconds = deadline if isinstance(deadline, (int, float)) else deadline.total_seconds()
+        self._patience = seconds + _GRACE
         self._loop = loop
 
     def __call__(self, ctx: HandlerCtx) -> NotifAction:
         if self._loop is None:
-            return asyncio.run(asyncio.wait_for(self._method(ctx), self._deadline))
+            return asyncio.run(asyncio.wait_for(self._method(ctx), self._patience))
         coroutine = self._method(ctx)
         try:
             future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
@@ -39,7 +45,7 @@ class Driven:
             coroutine.close()
             raise
         try:
-            return future.result(self._deadline)
+            return future.result(self._patience)
         except BaseException:
             # The call has been refused by now: nobody waits for the answer.
             future.cancel()

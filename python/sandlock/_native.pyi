@@ -1,6 +1,6 @@
 """The native half of the package, for type checkers. Its documentation is in the classes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from os import PathLike
 from typing import Any, Final, Literal, Protocol, Union, final
@@ -13,6 +13,7 @@ _Path: TypeAlias = Union[str, bytes, PathLike[str], PathLike[bytes]]
 _Seconds: TypeAlias = Union[float, timedelta]
 
 __all__ = [
+    "Audit",
     "Child",
     "Count",
     "DEVNULL",
@@ -298,6 +299,14 @@ class Count:
     def counts(self) -> dict[str, dict[str, int]]: ...
 
 @final
+class Audit:
+    def __new__(cls, target: _Path | _Descriptor | Callable[[bytes], object]) -> Self: ...
+    @property
+    def dropped(self) -> int: ...
+    @property
+    def write_error(self) -> BaseException | None: ...
+
+@final
 class Run:
     def fileno(self) -> int: ...
     def advance(self) -> Result | None: ...
@@ -325,7 +334,7 @@ class Child:
 
 @final
 class Sandbox:
-    def __new__(cls, policy: Policy) -> Self: ...
+    def __new__(cls, policy: Policy, name: str | None = None) -> Self: ...
     def without_handlers(self) -> Sandbox: ...
     def add_handler(self, calls: Iterable[str | int], handler: object, **keywords: Any) -> None: ...
     def add_observer(
@@ -336,7 +345,7 @@ class Sandbox:
         **keywords: Any,
     ) -> None: ...
     def add_ready(
-        self, calls: Iterable[str | int], ready: Deny | Return | Count, **keywords: Any
+        self, calls: Iterable[str | int], ready: Deny | Return | Audit | Count, **keywords: Any
     ) -> None: ...
     def enforcement(self) -> Enforcement: ...
     def begin(self, cmd: Sequence[_Path], **keywords: Any) -> Run: ...

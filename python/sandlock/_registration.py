@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ._errors import RegistrationError
 from ._handlers import Handler, Observer
-from ._native import Count, Deny, Return
+from ._native import Audit, Count, Deny, Return
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ._types import Seconds, Syscalls
 
 READY_HANDLERS = (Deny, Return)
-READY_OBSERVERS = (Count,)
+READY_OBSERVERS = (Audit, Count)
 
 # How long a call waits for a pooled handler where nothing else is said, in seconds.
 _DEADLINE = 10.0

@@ -76,7 +76,7 @@ class Sandbox:
             policy = policy.with_settings(**settings)
         self._policy = policy
         self._name = name
-        self._native = _native.Sandbox(policy)
+        self._native = _native.Sandbox(policy, name)
         self._registrations: list[Registration] = []
 
     @property
@@ -401,7 +401,7 @@ class Sandbox:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._native = _native.Sandbox(self._policy)
+        self._native = _native.Sandbox(self._policy, self._name)
 
     def __repr__(self) -> str:
         name = "" if self._name is None else f" {self._name!r}"

@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import IO, Any, TypedDict, Union
 
 from ._handlers import Handler, Observer
-from ._native import Count, Deny, HandlerCtx, NotifAction, Return
+from ._native import Audit, Count, Deny, HandlerCtx, NotifAction, Return
 from ._settings import StrOrBytes, StrOrBytesPath
 
 Syscalls = Union[str, int, Iterable[Union[str, int]]]
 Deciding = Callable[[HandlerCtx], Union[NotifAction, Awaitable[NotifAction]]]
 Watching = Callable[[HandlerCtx], object]
 AnyHandler = Union[Handler, Deciding, Deny, Return]
-WatchingObject = Union[Observer, Count]
+WatchingObject = Union[Observer, Audit, Count]
 AnyObserver = Union[WatchingObject, Watching]
 Stream = Union[int, IO[Any], None]
 Environment = Union[Mapping[str, StrOrBytes], Mapping[bytes, StrOrBytes]]

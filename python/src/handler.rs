@@ -1,15 +1,18 @@
 //! Handlers and observers that are Python's.
 
 use std::fmt;
+use std::panic::resume_unwind;
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::PyBytes;
 use sandlock::{Handler, NotifAction, Observer};
 
 use crate::action;
+use crate::call::call;
 use crate::context::{HandlerCtx, Shown};
 use crate::interpreter::enter;
 use crate::verdict::Verdict;
@@ -75,6 +78,25 @@ impl Callable {
         }
     }
 
+    /// Gives it a record.
+    ///
+    /// # Panics
+    ///
+    /// Where it raises, or Python is ending: the record counts as dropped then.
+    pub(crate) fn tell(&self, record: &[u8]) {
+        let told = enter(|py| {
+            let arguments = (PyBytes::new(py, record),).into_pyobject(py);
+            let told = self.get(py).and_then(|tell| call(&tell, &arguments?, None));
+            told.map(drop).map_err(Raised::from)
+        });
+        match told {
+            Some(Ok(())) => {}
+            // Without a word of the hook for panics: this is not one of ours.
+            Some(Err(raised)) => resume_unwind(Box::new(raised.message)),
+            None => resume_unwind(Box::new(ENDING.to_owned())),
+        }
+    }
+
     /// What it answers, called with a context that lives as long.
     fn ask<'py>(
         &self,
@@ -85,10 +107,11 @@ impl Callable {
         let callable = self.get(py)?;
         let context = HandlerCtx::new(py, cx)?;
         let _shown = Shown::new(&context);
-        match verdict {
-            None => callable.call1((&context,)),
-            Some(verdict) => callable.call1((&context, verdict)),
-        }
+        let arguments = match verdict {
+            None => (&context,).into_pyobject(py)?,
+            Some(verdict) => (&context, verdict).into_pyobject(py)?,
+        };
+        call(&callable, &arguments, None)
     }
 
     fn decide(&self, py: Python<'_>, cx: &sandlock::HandlerCtx<'_>) -> PyResult<NotifAction> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
-use crate::thread::{Attached, interrupt_all};
+use crate::thread::Attached;
 
 /// How many threads of the library are in Python, or about to be.
 static INSIDE: AtomicUsize = AtomicUsize::new(0);
@@ -13,8 +13,7 @@ static INSIDE: AtomicUsize = AtomicUsize::new(0);
 static CLOSED: AtomicBool = AtomicBool::new(false);
 /// How often a process was forked on the way to this one.
 static FORKS: AtomicU64 = AtomicU64::new(0);
-/// How long the end of the interpreter waits for threads that are in Python, before and after it
-/// interrupts them.
+/// How long the end of the interpreter waits for threads that are in Python.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Holds the interpreter's end up.
@@ -68,31 +67,17 @@ pub(crate) fn leave(work: impl FnOnce()) {
 }
 
 /// Called when the interpreter ends: from here on no handler is asked, and every call that one would
-/// have been asked about is refused. Handlers that compute for ever are interrupted by SystemExit.
+/// have been asked about is refused. A handler that is still in Python after a second
+/// [stops there](crate::call).
 #[pyfunction]
 pub(crate) fn _close(py: Python<'_>) {
     CLOSED.store(true, Ordering::SeqCst);
-    if is_left_within(py, PATIENCE) {
-        return;
-    }
-    let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline {
-        interrupt_all(py);
-        if is_left_within(py, PATIENCE / 20) {
-            return;
-        }
-    }
-}
-
-/// Whether every thread has left Python within this time.
-fn is_left_within(py: Python<'_>, patience: Duration) -> bool {
-    let deadline = Instant::now() + patience;
     py.detach(|| {
+        let deadline = Instant::now() + PATIENCE;
         while INSIDE.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
         }
     });
-    INSIDE.load(Ordering::SeqCst) == 0
 }
 
 /// Called in a process that was forked: threads that were in Python are not there.

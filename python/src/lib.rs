@@ -9,6 +9,7 @@
 
 mod action;
 mod argument;
+mod call;
 mod child;
 mod command;
 mod context;
@@ -55,7 +56,7 @@ mod _native {
     #[pymodule_export]
     use crate::policy::Policy;
     #[pymodule_export]
-    use crate::ready::{Count, Deny, Return};
+    use crate::ready::{Audit, Count, Deny, Return};
     #[pymodule_export]
     use crate::result::{Enforcement, HandlerFailure, Result, Usage};
     #[pymodule_export]

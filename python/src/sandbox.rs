@@ -27,6 +27,8 @@ pub(crate) struct Sandbox {
     ready: ArcSwap<sandlock::Sandbox>,
     /// The handlers among these are seen by Python's garbage collector. A run of theirs holds this object.
     parts: Mutex<Vec<Part>>,
+    /// What people call it.
+    name: Option<String>,
 }
 
 /// What belongs to one registration.
@@ -45,9 +47,9 @@ impl Part {
 }
 
 impl Sandbox {
-    fn of(bare: sandlock::Sandbox) -> Sandbox {
+    fn of(bare: sandlock::Sandbox, name: Option<String>) -> Sandbox {
         let ready = ArcSwap::from_pointee(bare.clone());
-        Sandbox { bare, ready, parts: Mutex::default() }
+        Sandbox { bare, ready, parts: Mutex::default(), name }
     }
 
     /// As it is now: with the handlers that have been added.
@@ -85,14 +87,16 @@ impl Sandbox {
 #[pymethods]
 impl Sandbox {
     #[new]
-    fn new(py: Python<'_>, policy: &Policy) -> PyResult<Sandbox> {
+    #[pyo3(signature = (policy, name = None))]
+    fn new(py: Python<'_>, policy: &Policy, name: Option<String>) -> PyResult<Sandbox> {
         // Granted paths may be on a file system that is slow to answer.
-        py.detach(|| sandlock::Sandbox::new(policy.0.clone())).map(Sandbox::of).or_raise(py)
+        let bare = py.detach(|| sandlock::Sandbox::new(policy.0.clone())).or_raise(py)?;
+        Ok(Sandbox::of(bare, name))
     }
 
     /// Another one without handlers.
     fn without_handlers(&self) -> Sandbox {
-        Sandbox::of(self.bare.clone())
+        Sandbox::of(self.bare.clone(), self.name.clone())
     }
 
     /// Registers something that is called with a context and returns an action.
@@ -141,7 +145,7 @@ impl Sandbox {
     ) -> PyResult<()> {
         let keywords = Keywords::new(keywords, &ASKED)?;
         let (handler, observer) = (for_handler(&keywords)?, for_observer(&keywords)?);
-        let options = Options { handler, observer };
+        let options = Options { name: self.name.as_deref(), handler, observer };
         self.change(calls, |sandbox, call| ready.add(sandbox, call, &options))
     }
 

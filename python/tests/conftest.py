@@ -22,6 +22,8 @@ ENDS_WITHIN = 5.0
 IS_ROOT = os.geteuid() == 0
 NEEDS = {"root": IS_ROOT, "no_root": not IS_ROOT}
 
+REQUIRED = os.environ.get("SANDLOCK_TEST_REQUIRE") == "all"
+
 _stderr = pytest.StashKey[int]()
 _has_failed = pytest.StashKey[bool]()
 
@@ -41,14 +43,24 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(f"needs {mark.args[0]}")
 
 
-def require(holds: bool, what: str) -> None:
-    """Skips a test that this machine cannot run; with SANDLOCK_TEST_REQUIRE=all that is a
-    failure."""
-    if holds:
-        return
-    if os.environ.get("SANDLOCK_TEST_REQUIRE") == "all":
-        pytest.fail(f"{what}, and SANDLOCK_TEST_REQUIRE=all")
-    pytest.skip(what)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    report = yield
+    item.stash[_has_failed] = report.failed
+    return report if item.get_closest_marker("needs") else required(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report():
+    return required((yield))
+
+
+def required(report):
+    """Where everything is required, what was skipped has failed."""
+    if REQUIRED and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and everything is required: {report.longrepr[2]}"
+    return report
 
 
 @pytest.fixture(autouse=True)
@@ -56,12 +68,6 @@ def nothing_hangs(request):
     faulthandler.dump_traceback_later(HANGS_AFTER, exit=True, file=request.config.stash[_stderr])
     yield
     faulthandler.cancel_dump_traceback_later()
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    outcome = yield
-    item.stash[_has_failed] = outcome.get_result().failed
 
 
 @pytest.fixture(autouse=True)
