@@ -27,6 +27,7 @@ class Exchange:
     def __init__(self, process: Process, input: Any) -> None:
         # Not the process itself: it has this, and would only go with the garbage.
         self.stdin = process.stdin
+        _flush(process.stdin)
         self.unwritten = memoryview(_encoded(process.stdin, input))
         self.outputs = [(stream, bytearray()) for stream in (process.stdout, process.stderr)]
 
@@ -80,10 +81,21 @@ def _left(deadline: float | None) -> float | None:
     return None if deadline is None else max(0.0, deadline - time.monotonic())
 
 
+def _flush(stdin: IO[Any] | None) -> None:
+    """What was written before comes before the input."""
+    if stdin is None or stdin.closed:
+        return
+    try:
+        stdin.flush()
+    except BrokenPipeError:
+        # Nobody reads it, nor what comes behind it.
+        pass
+
+
 def _encoded(stdin: IO[Any] | None, input: Any) -> bytes:
     if input is None:
         return b""
-    if isinstance(stdin, io.TextIOWrapper):
+    if isinstance(stdin, io.TextIOWrapper) and isinstance(input, str):
         return bytes(input.encode(stdin.encoding, stdin.errors or "strict"))
     return bytes(memoryview(input))
 

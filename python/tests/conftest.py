@@ -19,15 +19,13 @@ HANGS_AFTER = 60.0
 # How long it takes at most until a thread that ends has ended.
 ENDS_WITHIN = 5.0
 
-# Those of a Sandbox, which pytest may keep for a while.
-KEPT = {"anon_inode:[landlock-ruleset]", "/dev/null"}
-
 IS_ROOT = os.geteuid() == 0
 NEEDS = {"root": IS_ROOT, "no_root": not IS_ROOT}
 
 REQUIRED = os.environ.get("SANDLOCK_TEST_REQUIRE") == "all"
 
 _stderr = pytest.StashKey[int]()
+_has_failed = pytest.StashKey[bool]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -48,6 +46,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item):
     report = yield
+    item.stash[_has_failed] = report.failed
     return report if item.get_closest_marker("needs") else required(report)
 
 
@@ -76,9 +75,12 @@ def nothing_is_left(request):
     """Behind a test there are no more processes and descriptors of this process than before."""
     before = belongings()
     yield
-    if request.node.get_closest_marker("leaves") or not belongings() - before:
+    if request.node.get_closest_marker("leaves") or request.node.stash[_has_failed]:
+        # The traceback of a test that failed has everything that the test had.
         return
-    gc.collect()
+    request.node.funcargs.clear()
+    if belongings() - before:
+        gc.collect()
     try:
         until(lambda: not belongings() - before, ENDS_WITHIN)
     except AssertionError:
@@ -98,8 +100,7 @@ def descriptors() -> set[str]:
         except FileNotFoundError:
             # The one for this loop.
             continue
-        if target not in KEPT:
-            found.add(f"descriptor {descriptor.name} -> {target}")
+        found.add(f"descriptor {descriptor.name} -> {target}")
     return found
 
 
