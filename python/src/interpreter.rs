@@ -1,8 +1,12 @@
 //! The way into Python from threads that are not Python's.
 
+#![allow(unsafe_code)]
+
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use pyo3::exceptions::PyImportError;
+use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::thread::Attached;
@@ -29,6 +33,18 @@ impl Visit {
 impl Drop for Visit {
     fn drop(&mut self) {
         INSIDE.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Refuses to be imported by another interpreter than the main one: that one is entered here, and what
+/// is found once, like the classes of exceptions, is its own. From Python 3.12 Python refuses by itself.
+pub(crate) fn check_main() -> PyResult<()> {
+    // SAFETY: this thread is in an interpreter, which is always there meanwhile.
+    match unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) } {
+        0 => Ok(()),
+        _ => {
+            Err(PyImportError::new_err("sandlock works in the main interpreter of a process alone"))
+        }
     }
 }
 
