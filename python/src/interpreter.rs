@@ -1,8 +1,12 @@
 //! The way into Python from threads that are not Python's.
 
+#![allow(unsafe_code)]
+
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use pyo3::exceptions::PyImportError;
+use pyo3::ffi;
 use pyo3::prelude::*;
 
 use crate::thread::Attached;
@@ -41,7 +45,6 @@ impl Drop for Visit {
     }
 }
 
-#[allow(unsafe_code)]
 fn quit() -> ! {
     // SAFETY: it ends the process and touches nothing of it.
     unsafe { nix::libc::_exit(1) }
@@ -50,6 +53,18 @@ fn quit() -> ! {
 /// Changes when a process is forked: what others had on their stacks is not there then.
 pub(crate) fn forks() -> u64 {
     FORKS.load(Ordering::SeqCst)
+}
+
+/// Refuses to be imported by another interpreter than the main one: that one is entered here, and what
+/// is found once, like the classes of exceptions, is its own. From Python 3.12 Python refuses by itself.
+pub(crate) fn check_main() -> PyResult<()> {
+    // SAFETY: this thread is in an interpreter, which is always there meanwhile.
+    match unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) } {
+        0 => Ok(()),
+        _ => {
+            Err(PyImportError::new_err("sandlock works in the main interpreter of a process alone"))
+        }
+    }
 }
 
 /// Carries out `work` in Python; `None` where the interpreter is ending.

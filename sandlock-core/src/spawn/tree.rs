@@ -202,7 +202,7 @@ impl Tree {
     }
 
     /// Waits until the keeper has ended and leaves no zombie of it.
-    fn reap(&mut self) {
+    pub(crate) fn reap(&mut self) {
         if self.ended {
             return;
         }
@@ -278,7 +278,7 @@ impl Hold {
 }
 
 /// Whether a descriptor has an event: of a pidfd, that its process has ended.
-pub(super) fn has_event(fd: BorrowedFd) -> Result<bool> {
+pub(crate) fn has_event(fd: BorrowedFd) -> Result<bool> {
     has_event_within(fd, 0)
 }
 
