@@ -9,6 +9,8 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMemoryView, PyString};
 
+use crate::error::io;
+
 /// A text or path: `str` as the file system has it, `bytes`, or an `os.PathLike` of either.
 pub(crate) fn os_string(object: &Bound<'_, PyAny>) -> PyResult<OsString> {
     if let Ok(text) = object.cast::<PyString>() {
@@ -61,15 +63,16 @@ pub(crate) fn copied_fd(object: &Bound<'_, PyAny>) -> PyResult<OwnedFd> {
         Ok(number) => number,
         Err(_) => object.call_method0("fileno")?.extract()?,
     };
-    copied(number)
+    copied(object.py(), number)
 }
 
 #[allow(unsafe_code)]
-fn copied(number: RawFd) -> PyResult<OwnedFd> {
+fn copied(py: Python<'_>, number: RawFd) -> PyResult<OwnedFd> {
     if number < 0 {
         return Err(PyValueError::new_err(format!("{number} is no descriptor")));
     }
     // SAFETY: it is not -1; copying one that is not open is an error, and it is used for nothing else.
     let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
-    Ok(borrowed.try_clone_to_owned()?)
+    let copy = borrowed.try_clone_to_owned();
+    copy.map_err(|error| io(py, &format!("fcntl({number}, F_DUPFD_CLOEXEC)"), &error))
 }

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::argument::{duration, path};
-use crate::error::OrRaise;
+use crate::error::{OrRaise, io};
 use crate::launch::Asked;
 use crate::result::{Result, Text, Usage};
 use crate::run::{drop_detached, wait_for};
@@ -82,7 +82,8 @@ impl Child {
         loop {
             py.check_signals()?;
             // Once the tree has gone, its thread may still be busy with a handler.
-            let has_gone = self.with(py, |child| Ok(Child::wait_for_tree(child, deadline)))??;
+            let has_gone = self.with(py, |child| Ok(Child::wait_for_tree(child, deadline)))?;
+            let has_gone = has_gone.map_err(|errno| io(py, "poll(tree)", &errno.into()))?;
             let patience = if has_gone { LOOK_AGAIN } else { Duration::ZERO };
             if let Some(output) = self.with(py, |child| child.wait_timeout(patience))? {
                 return Result::new(py, &output, self.text.as_ref()).map(Some);
@@ -136,7 +137,7 @@ impl Child {
 
 impl Child {
     /// Waits for the end of the tree, the deadline, or a signal; whether the tree has gone.
-    fn wait_for_tree(child: &sandlock::Child, deadline: Option<Instant>) -> PyResult<bool> {
+    fn wait_for_tree(child: &sandlock::Child, deadline: Option<Instant>) -> nix::Result<bool> {
         let Some(deadline) = deadline else { return wait_for(child.as_fd(), PollTimeout::NONE) };
         let left = deadline.saturating_duration_since(Instant::now());
         // Rounded up, or the last part of a millisecond would be spent in turning round. What is more

@@ -83,6 +83,19 @@ pub(crate) fn plain(py: Python<'_>, kind: ErrorKind, message: &str) -> PyErr {
     of_kind(py, kind, message, &PyDict::new(py)).unwrap_or_else(|other| other)
 }
 
+/// A system call of ours that failed.
+pub(crate) fn io(py: Python<'_>, call: &str, error: &std::io::Error) -> PyErr {
+    let reason = error.to_string();
+    // The number is a field.
+    let reason = reason.split(" (os error").next().unwrap_or_default();
+    let fields = PyDict::new(py);
+    match fields.set_item("errno", error.raw_os_error()) {
+        Ok(()) => of_kind(py, ErrorKind::Io, &format!("{call}: {reason}"), &fields),
+        Err(other) => Err(other),
+    }
+    .unwrap_or_else(|other| other)
+}
+
 /// For results of the crate.
 pub(crate) trait OrRaise<T> {
     fn or_raise(self, py: Python<'_>) -> PyResult<T>;

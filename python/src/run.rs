@@ -9,7 +9,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use sandlock::Polled;
 
-use crate::error::OrRaise;
+use crate::error::{OrRaise, io};
 use crate::launch::Asked;
 use crate::result::{Result, Text};
 use crate::sandbox::Sandbox;
@@ -30,8 +30,13 @@ impl Run {
         let py = sandbox.py();
         let ready = sandbox.get().ready();
         let Asked { launch, text } = asked;
-        let polled = py.detach(|| ready.run_polled(launch)).or_raise(py)?;
-        let events = polled.as_fd().try_clone_to_owned()?;
+        let begun: sandlock::Result<_> = py.detach(|| {
+            let polled = ready.run_polled(launch)?;
+            // Without room for a copy the run ends here, while its threads may wait for Python.
+            Ok(polled.as_fd().try_clone_to_owned().map(|events| (polled, events)))
+        });
+        let (polled, events) =
+            begun.or_raise(py)?.map_err(|error| io(py, "fcntl(F_DUPFD_CLOEXEC)", &error))?;
         let polled = Mutex::new(Some(polled));
         Ok(Run { polled, events, text, sandbox: sandbox.clone().unbind() })
     }
@@ -70,7 +75,8 @@ impl Run {
             if let Some(result) = self.advance(py)? {
                 return Ok(result);
             }
-            py.detach(|| wait_for(self.events.as_fd(), PollTimeout::NONE))?;
+            let waited = py.detach(|| wait_for(self.events.as_fd(), PollTimeout::NONE));
+            waited.map_err(|errno| io(py, "poll(run)", &errno.into()))?;
             py.check_signals()?;
         }
     }
@@ -107,10 +113,10 @@ pub(crate) fn drop_detached<T: Send>(value: Option<T>) {
 }
 
 /// Waits until `fd` is readable, the time is over, or a signal has come; whether it is readable.
-pub(crate) fn wait_for(fd: BorrowedFd<'_>, patience: PollTimeout) -> PyResult<bool> {
+pub(crate) fn wait_for(fd: BorrowedFd<'_>, patience: PollTimeout) -> nix::Result<bool> {
     match poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], patience) {
         Ok(ready) => Ok(ready > 0),
         Err(Errno::EINTR) => Ok(false),
-        Err(errno) => Err(std::io::Error::from(errno).into()),
+        Err(errno) => Err(errno),
     }
 }
