@@ -17,21 +17,9 @@ static CLASS_OF: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 pub(crate) fn kinds(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let kinds = PyDict::new(py);
     for kind in ErrorKind::ALL {
-        kinds.set_item(name(kind), kind.code())?;
+        kinds.set_item(kind.name(), kind.code())?;
     }
     Ok(kinds)
-}
-
-/// The variant `NotFound` as `not_found`.
-pub(crate) fn name(variant: impl std::fmt::Debug) -> String {
-    let mut name = String::new();
-    for letter in format!("{variant:?}").chars() {
-        if letter.is_uppercase() && !name.is_empty() {
-            name.push('_');
-        }
-        name.extend(letter.to_lowercase());
-    }
-    name
 }
 
 /// The exception for `error`. What a handler raised is its cause.
@@ -73,7 +61,7 @@ pub(crate) fn of_kind(
 ) -> PyResult<PyErr> {
     let class_of = CLASS_OF
         .get_or_try_init(py, || py.import(MODULE)?.getattr("CLASS_OF_KIND").map(Bound::unbind))?;
-    let class = class_of.bind(py).get_item(name(kind))?.cast_into::<PyType>()?;
+    let class = class_of.bind(py).get_item(kind.name())?.cast_into::<PyType>()?;
     let message = (message,).into_pyobject(py)?;
     Ok(PyErr::from_value(call(&class, &message, Some(fields))?))
 }
@@ -83,17 +71,21 @@ pub(crate) fn plain(py: Python<'_>, kind: ErrorKind, message: &str) -> PyErr {
     of_kind(py, kind, message, &PyDict::new(py)).unwrap_or_else(|other| other)
 }
 
-/// A system call of ours that failed.
-pub(crate) fn io(py: Python<'_>, call: &str, error: &std::io::Error) -> PyErr {
-    let reason = error.to_string();
-    // The number is a field.
-    let reason = reason.split(" (os error").next().unwrap_or_default();
+/// An argument that cannot be used.
+pub(crate) fn unusable(py: Python<'_>, message: &str) -> PyErr {
+    plain(py, ErrorKind::Argument, message)
+}
+
+/// A system call of ours that failed: `call` names it with its arguments.
+pub(crate) fn failed(py: Python<'_>, call: &str, error: &std::io::Error) -> PyErr {
     let fields = PyDict::new(py);
-    match fields.set_item("errno", error.raw_os_error()) {
-        Ok(()) => of_kind(py, ErrorKind::Io, &format!("{call}: {reason}"), &fields),
-        Err(other) => Err(other),
-    }
-    .unwrap_or_else(|other| other)
+    let errno = error.raw_os_error();
+    let reason = errno.map(|errno| nix::errno::Errno::from_raw(errno).desc());
+    let message = format!("{call}: {}", reason.unwrap_or("failed"));
+    fields
+        .set_item("errno", errno)
+        .and_then(|()| of_kind(py, ErrorKind::Io, &message, &fields))
+        .unwrap_or_else(|other| other)
 }
 
 /// For results of the crate.

@@ -1,11 +1,14 @@
 //! Handlers and observers that are Python's.
 
 use std::fmt;
+use std::panic::resume_unwind;
 use std::sync::{Mutex, PoisonError};
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::PyBytes;
 use sandlock::{Handler, NotifAction, Observer};
 
 use crate::action;
@@ -75,6 +78,25 @@ impl Callable {
         }
     }
 
+    /// Gives it a record.
+    ///
+    /// # Panics
+    ///
+    /// Where it raises, or Python is ending: the record counts as dropped then.
+    pub(crate) fn tell(&self, record: &[u8]) {
+        let told = enter(|py| {
+            let arguments = (PyBytes::new(py, record),).into_pyobject(py);
+            let told = self.get(py).and_then(|tell| call(&tell, &arguments?, None));
+            told.map(drop).map_err(Raised::from)
+        });
+        match told {
+            Some(Ok(())) => {}
+            // Without a word of the hook for panics: this is not one of ours.
+            Some(Err(raised)) => resume_unwind(Box::new(raised.message)),
+            None => resume_unwind(Box::new(ENDING.to_owned())),
+        }
+    }
+
     /// What it answers, called with a context that lives as long.
     fn ask<'py>(
         &self,
@@ -109,7 +131,19 @@ fn not_an_action(answer: &Bound<'_, PyAny>) -> PyResult<String> {
             "answered with a coroutine: a handler that is `async def` itself is awaited".into()
         );
     }
-    Ok(format!("answered with {}, which is no NotifAction", answer.get_type().name()?))
+    let kind = answer.get_type().name()?;
+    let hint =
+        if answer.is_callable() { "call it" } else { "return NotifAction.continue_() or its like" };
+    Ok(format!("answered with {kind}, which is no NotifAction (hint: {hint})"))
+}
+
+/// What an observer says is ignored, but for a coroutine, which would have seen nothing.
+fn check_done(answer: Bound<'_, PyAny>) -> PyResult<()> {
+    if answer.is_none() || !answer.hasattr("__await__")? {
+        return Ok(());
+    }
+    not_an_action(&answer)?;
+    Err(PyTypeError::new_err("an observer cannot be `async def`: nobody waits for it"))
 }
 
 impl Handler for Callable {
@@ -146,14 +180,13 @@ impl Watcher {
         verdict: Option<&sandlock::Verdict<'_>>,
     ) {
         let Some(callable) = callable else { return };
-        let shown = enter(|py| callable.ask(py, cx, verdict.map(Verdict::new)).map(drop));
+        let shown = enter(|py| {
+            let shown = callable.ask(py, cx, verdict.map(Verdict::new)).and_then(check_done);
+            shown.map_err(Raised::from)
+        });
         match shown {
             Some(Ok(())) => {}
-            Some(Err(error)) => {
-                if let Some(raised) = enter(|_| Raised::from(error)) {
-                    cx.fail(raised);
-                }
-            }
+            Some(Err(raised)) => cx.fail(raised),
             None => cx.fail(ENDING),
         }
     }

@@ -38,9 +38,7 @@ impl Watch {
 
     /// Before it is closed: a process that was forked has a copy, which would be looked at for ever.
     pub(crate) fn remove(&self, fd: BorrowedFd) -> Result<()> {
-        self.0
-            .delete(fd)
-            .map_err(|errno| Error::io("epoll_ctl(EPOLL_CTL_DEL)", errno as i32))
+        self.0.delete(fd).map_err(|errno| Error::io("epoll_ctl(EPOLL_CTL_DEL)", errno as i32))
     }
 }
 

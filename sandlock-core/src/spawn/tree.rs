@@ -202,7 +202,7 @@ impl Tree {
     }
 
     /// Waits until the keeper has ended and leaves no zombie of it.
-    fn reap(&mut self) {
+    pub(crate) fn reap(&mut self) {
         if self.ended {
             return;
         }
@@ -239,7 +239,7 @@ impl Drop for Tree {
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 impl Hold {
-    /// Waits for the listener of the tree's calls, once; `None` if its start failed before.
+    /// Waits for the listener of the tree's calls, once; `None` if the tree has ended before.
     ///
     /// # Errors
     ///
@@ -278,7 +278,7 @@ impl Hold {
 }
 
 /// Whether a descriptor has an event: of a pidfd, that its process has ended.
-pub(super) fn has_event(fd: BorrowedFd) -> Result<bool> {
+pub(crate) fn has_event(fd: BorrowedFd) -> Result<bool> {
     has_event_within(fd, 0)
 }
 
