@@ -128,7 +128,7 @@ fn a_policy_no_program_could_start_under_says_what_is_missing() {
     assert_eq!((error.setting(), error.errno()), (Some("fs.read"), Some(libc::EACCES)));
     let text = error.to_string();
     assert!(text.contains("/true and /") && text.contains("ld-linux"), "{text}");
-    assert!(error.hint().unwrap().contains("--fs-read"), "{text}");
+    assert!(error.hint().unwrap().contains("fs.read of /usr"), "{text}");
 }
 
 #[test]

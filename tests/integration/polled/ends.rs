@@ -59,7 +59,7 @@ fn killing_what_has_ended_changes_nothing() {
     let output = ended(&mut run).unwrap();
     assert_eq!((output.reason(), output.code()), (Reason::Exited, Some(5)));
     run.kill().unwrap();
-    assert_eq!(run.advance().unwrap_err().kind(), ErrorKind::Io);
+    assert_eq!(run.advance().unwrap_err().kind(), ErrorKind::Argument);
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn advancing_after_the_end_is_an_error() {
     assert!(ended(&mut run).unwrap().success());
     for _ in 0..2 {
         let error = run.advance().unwrap_err();
-        assert_eq!((error.kind(), error.errno()), (ErrorKind::Io, None));
+        assert_eq!((error.kind(), error.errno()), (ErrorKind::Argument, None));
         assert!(error.to_string().contains("has ended"), "{error}");
     }
 }

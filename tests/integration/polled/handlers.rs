@@ -135,7 +135,7 @@ fn a_handler_that_fails_is_the_error_of_the_run_with_the_output_so_far() {
     assert_eq!(output.reason(), Reason::Killed);
     let printed = String::from_utf8_lossy(output.stdout());
     assert!(printed.starts_with("getpgid ok ") && printed.lines().count() == 1, "{printed}");
-    assert_eq!(run.advance().unwrap_err().kind(), ErrorKind::Io);
+    assert_eq!(run.advance().unwrap_err().kind(), ErrorKind::Argument);
     assert!(!is_readable(&run, Duration::ZERO));
 }
 

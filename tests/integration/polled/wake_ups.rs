@@ -115,7 +115,7 @@ fn a_run_that_failed_wakes_nobody() {
     let _fork = Fork::new();
     assert_eq!(ended(&mut run).unwrap_err().kind(), ErrorKind::CannotExecute);
     expect_silent(&run, "it was not executed");
-    assert_eq!(run.advance().unwrap_err().kind(), ErrorKind::Io);
+    assert_eq!(run.advance().unwrap_err().kind(), ErrorKind::Argument);
 }
 
 #[test]
