@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from ._native import HandlerCtx, NotifAction, Result, Run
     from ._types import Seconds
 
-# How much longer a coroutine may take than its call waits for it, in seconds. The library's clock is
-# to be the first one: it refuses the call, and lists that. Ours would make the handler fail.
+# How much longer a coroutine may take than its call waits for it, in seconds. The library's clock
+# is to be the first one: it refuses the call, and lists that. Ours would make the handler fail.
 _GRACE = 1.0
 
 
