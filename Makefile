@@ -20,19 +20,23 @@ demo: setup
 test: setup
 	cargo test --workspace
 	tools/test-unprivileged.sh
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall ./python
-	.venv/bin/python -m pytest python
+	tools/test-python.sh
 	demo/run.sh target/debug/sandlock >/dev/null
 	tools/test-native.sh
 
 bench: setup
 	cargo build --release --quiet -p sandlock-ffi
+	PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		--no-index --no-build-isolation --no-deps --force-reinstall ./python
 	cargo run --release --quiet -p sandlock-bench
 
 # What other files are generated from is compared with them here; `make generate` rewrites them.
 lint: setup
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
+	.venv/bin/ruff format --quiet --check python
+	.venv/bin/ruff check --quiet python
+	cd python && ../.venv/bin/mypy --no-error-summary
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	cargo run --quiet -p sandlock-cli --example generate -- --check
 

@@ -28,11 +28,17 @@ for package; do
     dpkg-query --show --showformat '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed ||
         debian "$package"
 done
-python3 -c 'import ensurepip, venv' 2>/dev/null || debian python3-venv
+
+# Ordinary users run tests, too, which they cannot by an interpreter in the home of root.
+python=$(command -v python3)
+if [ "$(id -u)" = 0 ] && [ -x /usr/bin/python3 ] && ! tools/as-ordinary-user.sh / "$python" -c '' 2>/dev/null; then
+    python=/usr/bin/python3
+fi
+"$python" -c 'import ensurepip, venv' 2>/dev/null || debian python3-venv
 
 venv=.venv
 if [ ! -x "$venv/bin/python" ]; then
-    python3 -m venv "$venv"
+    "$python" -m venv "$venv"
 fi
 if ! cmp -s tools/requirements.txt "$venv/requirements.txt"; then
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r tools/requirements.txt

@@ -13,10 +13,9 @@ chmod 755 "$scratch"
 mkdir "$scratch/home"
 chown 65534:65534 "$scratch/home"
 
+tools=$PWD/tools
 as_user() {
-    setpriv --reuid=65534 --regid=65534 --clear-groups \
-        env -i PATH=/usr/local/bin:/usr/bin:/bin HOME="$scratch/home" TMPDIR="$scratch/home" \
-        SANDLOCK_TEST_REQUIRE="${SANDLOCK_TEST_REQUIRE-}" "$@"
+    "$tools/as-ordinary-user.sh" "$scratch/home" "$@"
 }
 
 # A checkout that others may not enter is copied to where they may.

@@ -3,12 +3,14 @@
 #![allow(clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
 
 mod again;
+mod c;
 mod calls;
 mod embedder;
 mod grants;
 mod handlers;
 mod library;
 mod many;
+mod python;
 mod resident;
 mod rounds;
 mod spawn;
@@ -21,9 +23,9 @@ use std::process::ExitCode;
 
 use table::{Amount, Row};
 
-const USAGE: &str = "usage: sandlock-bench [--strict | handlers | c]
+const USAGE: &str = "usage: sandlock-bench [--strict | handlers | c | python]
     --strict: exit 1 if a goal is missed    handlers: handlers and supervised runs alone
-    c: the C library alone";
+    c: the C library alone                  python: the Python package alone";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -41,7 +43,12 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         ["c"] => {
-            let (rows, amounts) = embedder::figures();
+            let (rows, amounts) = c::figures();
+            table::print(&rows, &amounts);
+            ExitCode::SUCCESS
+        }
+        ["python"] => {
+            let (rows, amounts) = python::figures();
             table::print(&rows, &amounts);
             ExitCode::SUCCESS
         }
@@ -69,9 +76,10 @@ fn report(strict: bool) -> ExitCode {
     let (supervision, latency) = supervision();
     rows.extend(supervision);
     amounts.push(latency);
-    let (embedded, loading) = embedder::figures();
-    rows.extend(embedded);
-    amounts.extend(loading);
+    for (embedded, loading) in [c::figures(), python::figures()] {
+        rows.extend(embedded);
+        amounts.extend(loading);
+    }
     table::print(&rows, &amounts);
     let missed = rows.iter().any(|row| row.passes() == Some(false))
         || amounts.iter().any(|amount| !amount.passes());

@@ -37,3 +37,8 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
+
+/// The median of the rounds' differences: the two times of a round saw the same machine.
+pub(crate) fn median_difference(floor: &Times, ours: &Times) -> f64 {
+    median(ours.iter().zip(floor).map(|(ours, floor)| ours - floor))
+}

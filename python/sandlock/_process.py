@@ -95,7 +95,7 @@ class Process:
             self._exchange = Exchange(self, input)
         elif input is not None:
             raise ValueError("input can be given to the first communicate() alone")
-        return self._exchange.finish(seconds)
+        return self._exchange.finish(self, seconds)
 
     def kill(self) -> None:
         """Kills the whole tree, also what left the program's session and group, and what is

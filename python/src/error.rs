@@ -5,6 +5,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 use sandlock::{Error, ErrorKind};
 
+use crate::call::call;
 use crate::result;
 
 /// The module that defines a class for each kind.
@@ -61,7 +62,8 @@ pub(crate) fn of_kind(
     let class_of = CLASS_OF
         .get_or_try_init(py, || py.import(MODULE)?.getattr("CLASS_OF_KIND").map(Bound::unbind))?;
     let class = class_of.bind(py).get_item(kind.name())?.cast_into::<PyType>()?;
-    Ok(PyErr::from_value(class.call((message,), Some(fields))?))
+    let message = (message,).into_pyobject(py)?;
+    Ok(PyErr::from_value(call(&class, &message, Some(fields))?))
 }
 
 /// An exception of this kind with a message alone.

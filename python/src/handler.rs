@@ -12,8 +12,9 @@ use pyo3::types::PyBytes;
 use sandlock::{Handler, NotifAction, Observer};
 
 use crate::action;
+use crate::call::call;
 use crate::context::{HandlerCtx, Shown};
-use crate::interpreter::enter;
+use crate::interpreter::{enter, release};
 use crate::verdict::Verdict;
 
 static TASK_ERROR: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -30,8 +31,23 @@ pub(crate) struct Watcher {
 /// What Python raised, as an error of the crate: readable without the interpreter.
 #[derive(Debug)]
 pub(crate) struct Raised {
-    pub(crate) error: PyErr,
+    /// Always there until it is dropped.
+    error: Option<PyErr>,
     message: String,
+}
+
+impl Raised {
+    pub(crate) fn error(&self, py: Python<'_>) -> Option<PyErr> {
+        self.error.as_ref().map(|error| error.clone_ref(py))
+    }
+}
+
+/// Its traceback has everything that the handler had: that goes now, and not when somebody calls into
+/// this module the next time.
+impl Drop for Raised {
+    fn drop(&mut self) {
+        release(self.error.take());
+    }
 }
 
 impl fmt::Display for Raised {
@@ -45,12 +61,19 @@ impl std::error::Error for Raised {}
 impl From<PyErr> for Raised {
     fn from(error: PyErr) -> Raised {
         let message = error.to_string();
-        Raised { error, message }
+        Raised { error: Some(error), message }
     }
 }
 
 const ENDING: &str = "the Python interpreter is ending";
 const CLEARED: &str = "the sandbox has been collected as garbage";
+
+/// As of [`Raised`]: the last one who has it may be a thread of the library.
+impl Drop for Callable {
+    fn drop(&mut self) {
+        release(self.clear());
+    }
+}
 
 impl Callable {
     pub(crate) fn new(callable: Bound<'_, PyAny>) -> Callable {
@@ -84,13 +107,14 @@ impl Callable {
     /// Where it raises, or Python is ending: the record counts as dropped then.
     pub(crate) fn tell(&self, record: &[u8]) {
         let told = enter(|py| {
-            let told = self.get(py).and_then(|tell| tell.call1((PyBytes::new(py, record),)));
+            let arguments = (PyBytes::new(py, record),).into_pyobject(py);
+            let told = self.get(py).and_then(|tell| call(&tell, &arguments?, None));
             told.map(drop).map_err(Raised::from)
         });
         match told {
             Some(Ok(())) => {}
             // Without a word of the hook for panics: this is not one of ours.
-            Some(Err(raised)) => resume_unwind(Box::new(raised.message)),
+            Some(Err(raised)) => resume_unwind(Box::new(raised.to_string())),
             None => resume_unwind(Box::new(ENDING.to_owned())),
         }
     }
@@ -105,10 +129,11 @@ impl Callable {
         let callable = self.get(py)?;
         let context = HandlerCtx::new(py, cx)?;
         let _shown = Shown::new(&context);
-        match verdict {
-            None => callable.call1((&context,)),
-            Some(verdict) => callable.call1((&context, verdict)),
-        }
+        let arguments = match verdict {
+            None => (&context,).into_pyobject(py)?,
+            Some(verdict) => (&context, verdict).into_pyobject(py)?,
+        };
+        call(&callable, &arguments, None)
     }
 
     fn decide(&self, py: Python<'_>, cx: &sandlock::HandlerCtx<'_>) -> PyResult<NotifAction> {

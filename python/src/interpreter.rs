@@ -1,11 +1,15 @@
 //! The way into Python from threads that are not Python's.
 
+#![allow(unsafe_code)]
+
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use pyo3::exceptions::PyImportError;
+use pyo3::ffi;
 use pyo3::prelude::*;
 
-use crate::thread::{Attached, interrupt_all};
+use crate::thread::Attached;
 
 /// How many threads of the library are in Python, or about to be.
 static INSIDE: AtomicUsize = AtomicUsize::new(0);
@@ -13,8 +17,7 @@ static INSIDE: AtomicUsize = AtomicUsize::new(0);
 static CLOSED: AtomicBool = AtomicBool::new(false);
 /// How often a process was forked on the way to this one.
 static FORKS: AtomicU64 = AtomicU64::new(0);
-/// How long the end of the interpreter waits for threads that are in Python, before and after it
-/// interrupts them.
+/// How long the end of the interpreter waits for threads that are in Python.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Holds the interpreter's end up.
@@ -42,7 +45,6 @@ impl Drop for Visit {
     }
 }
 
-#[allow(unsafe_code)]
 fn quit() -> ! {
     // SAFETY: it ends the process and touches nothing of it.
     unsafe { nix::libc::_exit(1) }
@@ -51,6 +53,18 @@ fn quit() -> ! {
 /// Changes when a process is forked: what others had on their stacks is not there then.
 pub(crate) fn forks() -> u64 {
     FORKS.load(Ordering::SeqCst)
+}
+
+/// Refuses to be imported by another interpreter than the main one: that one is entered here, and what
+/// is found once, like the classes of exceptions, is its own. From Python 3.12 Python refuses by itself.
+pub(crate) fn check_main() -> PyResult<()> {
+    // SAFETY: this thread is in an interpreter, which is always there meanwhile.
+    match unsafe { ffi::PyInterpreterState_GetID(ffi::PyInterpreterState_Get()) } {
+        0 => Ok(()),
+        _ => {
+            Err(PyImportError::new_err("sandlock works in the main interpreter of a process alone"))
+        }
+    }
 }
 
 /// Carries out `work` in Python; `None` where the interpreter is ending.
@@ -67,32 +81,26 @@ pub(crate) fn leave(work: impl FnOnce()) {
     }
 }
 
-/// Called when the interpreter ends: from here on no handler is asked, and every call that one would
-/// have been asked about is refused. Handlers that compute for ever are interrupted by SystemExit.
-#[pyfunction]
-pub(crate) fn _close(py: Python<'_>) {
-    CLOSED.store(true, Ordering::SeqCst);
-    if is_left_within(py, PATIENCE) {
-        return;
-    }
-    let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline {
-        interrupt_all(py);
-        if is_left_within(py, PATIENCE / 20) {
-            return;
-        }
+/// Drops something of Python's, in whatever thread. Where the interpreter is ending, it ends with that.
+pub(crate) fn release<T>(value: T) {
+    let mut value = Some(value);
+    if let Some(_visit) = Visit::begin() {
+        Python::try_attach(|_| drop(value.take()));
     }
 }
 
-/// Whether every thread has left Python within this time.
-fn is_left_within(py: Python<'_>, patience: Duration) -> bool {
-    let deadline = Instant::now() + patience;
+/// Called when the interpreter ends: from here on no handler is asked, and every call that one would
+/// have been asked about is refused. A handler that is still in Python after a second
+/// [stops there](crate::call).
+#[pyfunction]
+pub(crate) fn _close(py: Python<'_>) {
+    CLOSED.store(true, Ordering::SeqCst);
     py.detach(|| {
+        let deadline = Instant::now() + PATIENCE;
         while INSIDE.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
         }
     });
-    INSIDE.load(Ordering::SeqCst) == 0
 }
 
 /// Called in a process that was forked: threads that were in Python are not there.

@@ -9,6 +9,7 @@
 
 mod action;
 mod argument;
+mod call;
 mod child;
 mod command;
 mod context;
@@ -74,6 +75,7 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::interpreter::check_main()?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         for (name, value) in [("PIPE", PIPE), ("STDOUT", STDOUT), ("DEVNULL", DEVNULL)] {
             module.add(name, value)?;

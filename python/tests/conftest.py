@@ -19,13 +19,13 @@ HANGS_AFTER = 60.0
 # How long it takes at most until a thread that ends has ended.
 ENDS_WITHIN = 5.0
 
-# Those of a Sandbox, which pytest may keep for a while.
-KEPT = {"anon_inode:[landlock-ruleset]", "/dev/null"}
-
 IS_ROOT = os.geteuid() == 0
 NEEDS = {"root": IS_ROOT, "no_root": not IS_ROOT}
 
+REQUIRED = os.environ.get("SANDLOCK_TEST_REQUIRE") == "all"
+
 _stderr = pytest.StashKey[int]()
+_has_failed = pytest.StashKey[bool]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,14 +43,24 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(f"needs {mark.args[0]}")
 
 
-def require(holds: bool, what: str) -> None:
-    """Skips a test that this machine cannot run; with SANDLOCK_TEST_REQUIRE=all that is a
-    failure."""
-    if holds:
-        return
-    if os.environ.get("SANDLOCK_TEST_REQUIRE") == "all":
-        pytest.fail(f"{what}, and SANDLOCK_TEST_REQUIRE=all")
-    pytest.skip(what)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    report = yield
+    item.stash[_has_failed] = report.failed
+    return report if item.get_closest_marker("needs") else required(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report():
+    return required((yield))
+
+
+def required(report):
+    """Where everything is required, what was skipped has failed."""
+    if REQUIRED and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and everything is required: {report.longrepr[2]}"
+    return report
 
 
 @pytest.fixture(autouse=True)
@@ -65,9 +75,12 @@ def nothing_is_left(request):
     """Behind a test there are no more processes and descriptors of this process than before."""
     before = belongings()
     yield
-    if request.node.get_closest_marker("leaves") or not belongings() - before:
+    if request.node.get_closest_marker("leaves") or request.node.stash[_has_failed]:
+        # The traceback of a test that failed has everything that the test had.
         return
-    gc.collect()
+    request.node.funcargs.clear()
+    if belongings() - before:
+        gc.collect()
     try:
         until(lambda: not belongings() - before, ENDS_WITHIN)
     except AssertionError:
@@ -87,8 +100,7 @@ def descriptors() -> set[str]:
         except FileNotFoundError:
             # The one for this loop.
             continue
-        if target not in KEPT:
-            found.add(f"descriptor {descriptor.name} -> {target}")
+        found.add(f"descriptor {descriptor.name} -> {target}")
     return found
 
 

@@ -8,6 +8,7 @@ PYTHON = "/usr/bin/python3"
 ORDINARY = {
     "fs_readable": ["/usr"],
     "fs_readable_if_exists": ["/lib", "/lib64", "/bin", "/etc/ld.so.cache"],
+    "fs_writable": ["/dev/null"],
 }
 
 

@@ -280,7 +280,7 @@ def test_server_answers_many_at_once():
 def serving(*arguments):
     """The server's process, and its port."""
     command = [sys.executable, "-W", "error", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd="/") as process:
         try:
             yield process, int(process.stdout.readline().rpartition(" ")[2])
         finally:

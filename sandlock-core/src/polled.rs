@@ -15,12 +15,13 @@ use crate::sandbox::{Sandbox, Search, is_refused};
 /// wait. Dropping it ends the tree and waits until it is gone.
 ///
 /// It is a descriptor to wait for with poll(2), epoll(7) and what is built on them. Whenever it is
-/// readable, [`advance`](Polled::advance) moves what there is to move: input, output, the end.
+/// readable, [`advance`](Polled::advance) moves what there is to move: input, output, the end. Not all
+/// at once: a loop that is told of changes alone (EPOLLET) advances until it is not readable.
 ///
-/// The tree ends when the thread ends that began the run, or this process; where handlers are
-/// registered, a thread of the library answers calls, and its end is that of the tree. In a process
-/// that was forked from the one that began it, advancing is an error (ECHILD), and dropping it does
-/// nothing.
+/// The tree ends when the thread ends that began the run (or that advanced it to the next command in
+/// PATH, where one was refused), or this process; where handlers are registered, a thread of the
+/// library answers calls, and its end is that of the tree. In a process that was forked from the one
+/// that began it, advancing is an error (ECHILD), and dropping it does nothing.
 ///
 /// # Examples
 ///
