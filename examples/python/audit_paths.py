@@ -3,8 +3,9 @@
     python3 audit_paths.py LOG COMMAND [ARGUMENT...]
     python3 audit_paths.py                               shows it, and prints the log
 
-An observer sees each call twice: when the program makes it, and when it has been decided. A path is
-read the first time, while the task waits; afterwards its memory cannot be read any more.
+sandlock.Audit writes records of all calls, without a word of Python; this is how to write an
+observer of one's own. It sees each call twice: when the program makes it, and when it has been
+decided. A path is read the first time, while the task waits; its memory cannot be read afterwards.
 
 Holds as a log of what programs do that do not know of it. Does not hold against one that does:
 another thread of it can change a path right after it was read, and executing a file, for example,
@@ -102,7 +103,7 @@ def demonstrate() -> int:
         log = Path(outer, "log.jsonl")
         with log.open("w") as file:
             sandbox = audited(file, fs_writable=[granted])
-            command = [sys.executable, "-I", "-c", PROGRAM, given, secret, new]
+            command = [sys.executable, "-I", "-c", PROGRAM, str(given), str(secret), str(new)]
             result = sandbox.run(command, text=True, timeout=20)
         written = [json.loads(line) for line in log.read_text().splitlines()]
         lines = {line.get("path"): line for line in written}

@@ -14,6 +14,7 @@ server.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import tempfile
@@ -52,6 +53,7 @@ def answer_to(line: str) -> dict[str, Any] | None:
     if "id" not in request:
         # A notification is not answered.
         return None
+    result: dict[str, Any]
     if method == "initialize":
         result = {
             "protocolVersion": "2025-06-18",
@@ -100,6 +102,9 @@ class Client:
             timeout=60,
             text=True,
         )
+        # They are there, because they are PIPE.
+        self.requests: Any = self.process.stdin
+        self.answers: Any = self.process.stdout
         self.calls = 0
         self.call(
             "initialize", protocolVersion="2025-06-18", capabilities={}, clientInfo={"name": "demo"}
@@ -110,7 +115,7 @@ class Client:
         self.calls += 1
         self.send({"id": self.calls, "method": method, "params": params})
         # A server that sends no end of line cannot fill the memory.
-        line = self.process.stdout.readline(1_000_000)
+        line = self.answers.readline(1_000_000)
         if not line.endswith("\n"):
             self.process.kill()
             result = self.process.wait()
@@ -121,7 +126,9 @@ class Client:
         return answer["result"]
 
     def send(self, message: dict[str, Any]) -> None:
-        print(json.dumps({"jsonrpc": "2.0", **message}), file=self.process.stdin, flush=True)
+        # That the server has ended, the missing answer says.
+        with contextlib.suppress(BrokenPipeError):
+            print(json.dumps({"jsonrpc": "2.0", **message}), file=self.requests, flush=True)
 
     def read_note(self, path: str) -> tuple[str, bool]:
         result = self.call("tools/call", name="read_note", arguments={"path": path})

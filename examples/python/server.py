@@ -87,7 +87,7 @@ async def closed(reader: asyncio.StreamReader) -> None:
         await reader.read(1)
 
 
-async def listen(port: int) -> asyncio.AbstractServer:
+async def listen(port: int) -> asyncio.Server:
     return await asyncio.start_server(Server().answer, "127.0.0.1", port, limit=MOST_BYTES)
 
 
