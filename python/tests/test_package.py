@@ -19,7 +19,9 @@ PACKAGE = Path(sandlock.__file__).parent
 SCRIPT = Path(sysconfig.get_path("scripts"), "sandlock")
 
 # What Rust's standard library needs; each of them is part of glibc or of gcc.
-LIBRARIES = re.compile(r"libc\.so\.6|libgcc_s\.so\.1|lib(dl|m|pthread|rt)\.so\.\d|ld-linux.*\.so\.\d")
+LIBRARIES = re.compile(
+    r"libc\.so\.6|libgcc_s\.so\.1|lib(dl|m|pthread|rt)\.so\.\d|ld-linux.*\.so\.\d"
+)
 
 
 def output_of(*command):
