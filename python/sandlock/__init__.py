@@ -33,6 +33,13 @@ from ._errors import (
 )
 from ._handlers import Handler, Observer
 from ._native import (
+    RESOLVE_BENEATH,
+    RESOLVE_CACHED,
+    RESOLVE_IN_ROOT,
+    RESOLVE_NO_MAGICLINKS,
+    RESOLVE_NO_SYMLINKS,
+    RESOLVE_NO_XDEV,
+    Audit,
     Count,
     Deny,
     Enforcement,
@@ -59,8 +66,15 @@ __all__ = [
     "DEVNULL",
     "INHERIT",
     "PIPE",
+    "RESOLVE_BENEATH",
+    "RESOLVE_CACHED",
+    "RESOLVE_IN_ROOT",
+    "RESOLVE_NO_MAGICLINKS",
+    "RESOLVE_NO_SYMLINKS",
+    "RESOLVE_NO_XDEV",
     "STDOUT",
     "ArgumentError",
+    "Audit",
     "CannotExecuteError",
     "CommandError",
     "CommandNotFoundError",
@@ -85,6 +99,7 @@ __all__ = [
     "Return",
     "Sandbox",
     "SandlockError",
+    "Settings",
     "SpawnError",
     "SystemCallError",
     "TaskError",
@@ -103,15 +118,27 @@ __all__ = [
     "explain",
 ]
 
-# What type checkers take for true; importing typing takes longer than everything else here.
-TYPE_CHECKING = False
 # In tracebacks and pickles, classes are where users find them.
 for _class in [*vars(_errors).values(), Handler, Observer, Process, ProcessInfo, Sandbox]:
     if isinstance(_class, type) and _class.__module__.startswith(__name__):
         _class.__module__ = __name__
+del _class
 
+# What type checkers take for true, here and in the other modules. To import typing would take
+# several times as long as to import everything else.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ._settings import Settings as Settings
+    from ._settings import Settings
+else:
+
+    def __getattr__(name: str) -> object:
+        # What is for type checkers is imported by those who ask for it.
+        if name == "Settings":
+            from ._settings import Settings
+
+            return Settings
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 # Before the interpreter ends, no handler may be in it; a forked process has no handler threads.
 _atexit.register(_native._close)

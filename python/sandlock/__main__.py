@@ -10,7 +10,8 @@ from . import _native
 
 def main() -> int:
     # As for a program of its own: Ctrl-C ends it, or what it runs, and is no exception.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     return _native.main(["sandlock", *sys.argv[1:]])
 
 

@@ -8,8 +8,8 @@ import selectors
 import time
 
 from ._errors import TimeoutExpired
+from ._process import close
 
-# What type checkers take for true; importing typing takes longer than everything else here.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import IO, Any
@@ -25,12 +25,14 @@ class Exchange:
     """What goes in and comes out, kept from one attempt to the next."""
 
     def __init__(self, process: Process, input: Any) -> None:
-        self.process = process
+        # Not the process itself: it has this, and would only go with the garbage.
+        self.stdin = process.stdin
+        _flush(process.stdin)
         self.unwritten = memoryview(_encoded(process.stdin, input))
         self.outputs = [(stream, bytearray()) for stream in (process.stdout, process.stderr)]
 
-    def finish(self, timeout: float | None) -> tuple[Any, Any]:
-        """Moves everything, and waits for the end."""
+    def finish(self, process: Process, timeout: float | None) -> tuple[Any, Any]:
+        """Moves everything, and waits for the end, at most so many seconds."""
         deadline = None if timeout is None else time.monotonic() + timeout
         with selectors.DefaultSelector() as selector:
             self._register(selector)
@@ -39,20 +41,19 @@ class Exchange:
                 for key, _ in selector.select(left):
                     if not key.data(key.fd):
                         selector.unregister(key.fileobj)
-                        _close(key.fileobj)
+                        close(key.fileobj)  # type: ignore[arg-type]
                 if left == 0:
                     raise TimeoutExpired(f"the program still runs after {timeout} seconds")
-        self.process.wait(_left(deadline))
+        process.wait(_left(deadline))
         stdout, stderr = (_decoded(stream, bytes(read)) for stream, read in self.outputs)
         return stdout, stderr
 
     def _register(self, selector: selectors.BaseSelector) -> None:
-        stdin = self.process.stdin
-        if stdin is not None and not stdin.closed:
+        if self.stdin is not None and not self.stdin.closed:
             if self.unwritten:
-                selector.register(stdin, selectors.EVENT_WRITE, self._write)
+                selector.register(self.stdin, selectors.EVENT_WRITE, self._write)
             else:
-                _close(stdin)
+                close(self.stdin)
         for stream, read in self.outputs:
             if stream is not None and not stream.closed:
                 selector.register(stream, selectors.EVENT_READ, _reader(read))
@@ -80,18 +81,21 @@ def _left(deadline: float | None) -> float | None:
     return None if deadline is None else max(0.0, deadline - time.monotonic())
 
 
-def _close(stream: Any) -> None:
+def _flush(stdin: IO[Any] | None) -> None:
+    """What was written before comes before the input."""
+    if stdin is None or stdin.closed:
+        return
     try:
-        stream.close()
+        stdin.flush()
     except BrokenPipeError:
-        # The program reads no more of what the stream had buffered.
+        # Nobody reads it, nor what comes behind it.
         pass
 
 
 def _encoded(stdin: IO[Any] | None, input: Any) -> bytes:
     if input is None:
         return b""
-    if isinstance(stdin, io.TextIOWrapper):
+    if isinstance(stdin, io.TextIOWrapper) and isinstance(input, str):
         return bytes(input.encode(stdin.encoding, stdin.errors or "strict"))
     return bytes(memoryview(input))
 

@@ -3,9 +3,10 @@ surface."""
 
 from __future__ import annotations
 
+import os
+
 from ._native import ERROR_KINDS
 
-# What type checkers take for true; importing typing takes longer than everything else here.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,9 +19,11 @@ class SandlockError(Exception):
     """Why something could not be done. Its text is one line with everything a user needs."""
 
     kind: str = ""
-    """The kind of the error, the same word on every surface: "policy", "not_found", ..."""
+    """The kind of the error, the same word on every surface: "policy", "not_found", ...; of those
+    that are Python's alone, ExitError and TimeoutExpired, "exit" and "timeout"."""
     code: int = 0
-    """The permanent number of the kind, which is also the status code of the C library."""
+    """The permanent number of the kind, which is also the status code of the C library; 0 where
+    there is none."""
 
     errno: Any
     """The error number behind the failure; None where there is none."""
@@ -51,6 +54,8 @@ class SandlockError(Exception):
     ) -> None:
         super().__init__(message)
         self.errno = errno
+        if isinstance(self, OSError) and errno is not None:
+            setattr(self, "strerror", os.strerror(errno))  # noqa: B010
         self.setting = setting
         self.step = step
         self.hint = hint
@@ -139,12 +144,16 @@ class TooLongError(TaskError):
 class ExitError(SandlockError):
     """With check=True: the program ended otherwise than with 0, in time. See `result`."""
 
+    kind = "exit"
+
 
 class TimeoutExpired(SandlockError, TimeoutError):
     """With check=True, and of Process.wait(): the time was over.
 
     `result` has what the program printed until then; it is None where the program still runs.
     """
+
+    kind = "timeout"
 
 
 CLASS_OF_KIND: dict[str, type[SandlockError]] = {
@@ -172,7 +181,8 @@ for _kind, _class in CLASS_OF_KIND.items():
 def raise_for(result: Result) -> NoReturn:
     """Raises what says how a program ended that did not succeed."""
     if result.reason == "timeout":
-        raise TimeoutExpired("the program's time was over", result=result)
+        message = f"the program's time was over after {result.usage.wall:.3g} seconds"
+        raise TimeoutExpired(message, result=result)
     if result.exit_code is not None:
         how = f"the program exited with {result.exit_code}"
     else:

@@ -7,7 +7,6 @@ import os
 
 from ._errors import SandlockError, TimeoutExpired
 
-# What type checkers take for true; importing typing takes longer than everything else here.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import datetime
@@ -37,15 +36,15 @@ class Process:
     stderr: IO[Any] | None
     """The reading end of descriptor 2, if that is PIPE."""
 
-    def __init__(self, child: Child, text: tuple[str, str] | None) -> None:
+    def __init__(self, child: Child) -> None:
         self._child = child
         self._result: Result | None = None
         self._exchange: Exchange | None = None
         self.pid: int = child.pid
         stdin, stdout, stderr = child.pipes()
-        self.stdin = _stream(stdin, "wb", text)
-        self.stdout = _stream(stdout, "rb", text)
-        self.stderr = _stream(stderr, "rb", text)
+        self.stdin = _stream(child, stdin, "wb")
+        self.stdout = _stream(child, stdout, "rb")
+        self.stderr = _stream(child, stderr, "rb")
 
     def fileno(self) -> int:
         """A descriptor that becomes readable when nothing of the tree is left: for select and event
@@ -79,7 +78,7 @@ class Process:
         return self._result
 
     def communicate(
-        self, input: Any = None, timeout: float | None = None
+        self, input: Any = None, timeout: float | datetime.timedelta | None = None
     ) -> tuple[Any | None, Any | None]:
         """Writes `input` to descriptor 0, reads piped outputs to their ends, waits for the end, and
         returns what came out of descriptors 1 and 2; None for one that is no pipe.
@@ -91,11 +90,12 @@ class Process:
 
         if input is not None and self.stdin is None:
             raise ValueError("descriptor 0 is no pipe: stdin=PIPE makes it one")
+        seconds: Any = getattr(timeout, "total_seconds", lambda: timeout)()
         if self._exchange is None:
             self._exchange = Exchange(self, input)
         elif input is not None:
             raise ValueError("input can be given to the first communicate() alone")
-        return self._exchange.finish(timeout)
+        return self._exchange.finish(self, seconds)
 
     def kill(self) -> None:
         """Kills the whole tree, also what left the program's session and group, and what is
@@ -150,14 +150,11 @@ class Process:
     def _close_pipes(self) -> None:
         for stream in (self.stdin, self.stdout, self.stderr):
             if stream is not None:
-                try:
-                    stream.close()
-                except BrokenPipeError:
-                    # The program reads no more of what was buffered.
-                    pass
+                close(stream)
 
     def __repr__(self) -> str:
-        return f"<Process {self.pid}>"
+        how = "under way" if self._result is None else repr(self._result)
+        return f"<Process {self.pid}: {how}>"
 
 
 class ProcessInfo:
@@ -181,11 +178,24 @@ class ProcessInfo:
         return f"<ProcessInfo {self.pid} of {self.parent}: {self.command}>"
 
 
-def _stream(fd: int | None, mode: str, text: tuple[str, str] | None) -> IO[Any] | None:
+def close(stream: IO[Any]) -> None:
+    """Closes a pipe. A program that reads no more of what was buffered is no error."""
+    try:
+        stream.close()
+    except BrokenPipeError:
+        pass
+
+
+def _stream(child: Child, fd: int | None, mode: str) -> IO[Any] | None:
     if fd is None:
         return None
-    stream = os.fdopen(fd, mode)
-    if text is None:
-        return stream
-    encoding, errors = text
-    return io.TextIOWrapper(stream, encoding=encoding, errors=errors, write_through=mode == "wb")
+    stream: Any = os.fdopen(fd, mode)
+    if child.text is not None:
+        encoding, errors = child.text
+        through = mode == "wb"
+        stream = io.TextIOWrapper(
+            stream, encoding=encoding, errors=errors, newline="", write_through=through
+        )
+    # Whoever reads it keeps the tree alive, although nobody may have the Process any more.
+    stream._child = child
+    return stream  # type: ignore[no-any-return]

@@ -4,50 +4,41 @@ from __future__ import annotations
 
 from . import _native
 from ._errors import RegistrationError
-from ._handlers import (
-    READY_HANDLERS,
-    READY_OBSERVERS,
-    is_async,
-    is_observer,
-    method_of,
-    methods_of,
-    name_of,
-)
 from ._native import Policy
 from ._process import Process
+from ._registration import HandlerRegistration, ObserverRegistration, Registration, is_observer
 
-# What type checkers take for true; importing typing takes longer than everything else here.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import datetime
-    from collections.abc import Iterable, Mapping, Sequence
-    from typing import IO, Any, Union
+    from asyncio import AbstractEventLoop
+    from collections.abc import Iterable, Sequence
+    from typing import Any, Literal, overload
 
-    from typing_extensions import Literal, Unpack
+    from typing_extensions import Unpack
 
-    from ._handlers import AsyncHandler, Handler, Observer, SyncHandler
-    from ._native import Count, Deny, Enforcement, Result, Return, When
-    from ._settings import Settings, StrOrBytes, StrOrBytesPath
+    from ._native import Enforcement, Result, When
+    from ._settings import Settings, StrOrBytesPath
+    from ._types import (
+        AnyHandler,
+        AnyObserver,
+        Environment,
+        RunOptions,
+        Seconds,
+        Stream,
+        Syscalls,
+        Watching,
+        WatchingObject,
+    )
 
-    Syscalls = Union[str, int, Iterable[Union[str, int]]]
-    AnyHandler = Union[Handler, SyncHandler, AsyncHandler, Deny, Return]
-    AnyObserver = Union[Observer, SyncHandler, Count]
-    Stream = Union[int, IO[Any], None]
-    Environment = Union[Mapping[str, StrOrBytes], Mapping[bytes, StrOrBytes]]
-    Seconds = Union[float, datetime.timedelta]
-
-PIPE = -1
+PIPE: int = _native.PIPE
 """For popen(): the other end is an attribute of the Process. For run(): collected for the
 result."""
-STDOUT = -2
+STDOUT: int = _native.STDOUT
 """For stderr: whatever stdout is, so that both keep their order."""
-DEVNULL = -3
+DEVNULL: int = _native.DEVNULL
 """/dev/null."""
-INHERIT = -4
+INHERIT: int = _native.INHERIT
 """This process's own descriptor of the same number."""
-
-# How long a call waits for a pooled handler where nothing else is said, in seconds.
-_DEADLINE = 10.0
 
 
 class Sandbox:
@@ -76,18 +67,61 @@ class Sandbox:
     ) -> None:
         if policy is None:
             policy = Policy(**settings)
+        elif not isinstance(policy, Policy):
+            kind = type(policy).__qualname__
+            raise TypeError(
+                f"expected a Policy, not {kind}; settings are keywords: Sandbox(**settings)"
+            )
         elif settings:
             policy = policy.with_settings(**settings)
-        self.policy: Policy = policy
+        self._policy = policy
+        self._name = name
+        self._native = _native.Sandbox(policy, name)
+        self._registrations: list[Registration] = []
+
+    @property
+    def policy(self) -> Policy:
         """What was asked for."""
-        self.name: str | None = name
-        self._native = _native.Sandbox(policy)
-        self._registrations: list[_Registration] = []
+        return self._policy
+
+    @property
+    def name(self) -> str | None:
+        """What people call it."""
+        return self._name
 
     @property
     def enforcement(self) -> Enforcement:
         """What a run will enforce, what is degraded and weakened, with what handlers add to it."""
         return self._native.enforcement()
+
+    if TYPE_CHECKING:
+
+        @overload
+        def add_handler(
+            self,
+            syscall: Syscalls,
+            handler: AnyHandler | WatchingObject,
+            *,
+            priority: Literal["after", "before"] = "after",
+            mode: Literal["inline", "pooled"] | None = None,
+            deadline: Seconds | None = None,
+            when: When | Iterable[When] | None = None,
+            on_error: Literal["kill"] | int = "kill",
+            name: str | None = None,
+            allow_interruptible: bool = False,
+            observe: Literal[False] = False,
+        ) -> None: ...
+        @overload
+        def add_handler(
+            self,
+            syscall: Syscalls,
+            handler: Watching,
+            *,
+            when: When | Iterable[When] | None = None,
+            name: str | None = None,
+            allow_interruptible: bool = False,
+            observe: Literal[True],
+        ) -> None: ...
 
     def add_handler(
         self,
@@ -129,14 +163,17 @@ class Sandbox:
         """
         shown = {"when": when, "name": name, "allow_interruptible": allow_interruptible}
         if observe or is_observer(handler):
-            if (priority, mode, deadline, on_error) != ("after", None, None, "kill"):
+            if (priority, mode or "inline", deadline, on_error) != (
+                "after",
+                "inline",
+                None,
+                "kill",
+            ):
                 raise RegistrationError("an observer has no priority, mode, deadline or on_error")
-            self._register(_Observer(_calls(syscall), handler, shown))
-            return
-        if deadline is not None and mode is None:
-            mode = "pooled"
-        options = {"priority": priority, "on_error": on_error, **shown}
-        self._register(_Handler(_calls(syscall), handler, options, mode, deadline))
+            self._register(ObserverRegistration(syscall, handler, shown))
+        else:
+            options = {"priority": priority, "on_error": on_error, **shown}
+            self._register(HandlerRegistration(syscall, handler, options, mode, deadline))
 
     def add_observer(
         self,
@@ -154,7 +191,7 @@ class Sandbox:
         Options and errors as of add_handler().
         """
         shown = {"when": when, "name": name, "allow_interruptible": allow_interruptible}
-        self._register(_Observer(_calls(syscall), observer, shown))
+        self._register(ObserverRegistration(syscall, observer, shown))
 
     def run(
         self,
@@ -212,10 +249,7 @@ class Sandbox:
             errors=errors,
             capture_limit=capture_limit,
         )
-        try:
-            result = run.wait()
-        finally:
-            run.close()
+        result = _result_of(run)
         if check:
             result.check()
         return result
@@ -284,21 +318,18 @@ class Sandbox:
         does not see the program. Arguments and errors as of run().
         """
         run = self._native.begin(cmd, interactive=True, timeout=timeout, cwd=cwd, env=env)
-        try:
-            return run.wait().returncode
-        finally:
-            run.close()
+        return _result_of(run).returncode
 
     def run_with_handlers(
         self,
         cmd: Sequence[StrOrBytesPath],
         handlers: Iterable[tuple[Syscalls, AnyHandler | AnyObserver]],
-        **keywords: Any,
+        **options: Unpack[RunOptions],
     ) -> Result:
         """As run(), with more handlers for this run alone: pairs of calls and handlers, as
         add_handler() takes them.
         """
-        return self._with(handlers).run(cmd, **keywords)
+        return self._with(handlers).run(cmd, **options)
 
     def popen(
         self,
@@ -336,91 +367,54 @@ class Sandbox:
             errors=errors,
             capture_limit=capture_limit,
         )
-        is_text = text or encoding is not None or errors is not None
-        return Process(child, (encoding or "utf-8", errors or "replace") if is_text else None)
+        return Process(child)
 
-    def _register(self, registration: _Registration) -> None:
+    def _register(self, registration: Registration) -> None:
         registration.register(self._native, None)
         self._registrations.append(registration)
 
-    def _with(self, handlers: Iterable[Any], loop: Any = None) -> Sandbox:
+    def _with(
+        self,
+        handlers: Iterable[tuple[Syscalls, AnyHandler | AnyObserver]],
+        loop: AbstractEventLoop | None = None,
+    ) -> Sandbox:
         """Another sandbox with the same policy and handlers, and more of them."""
         other: Sandbox = object.__new__(type(self))
-        other.policy, other.name = self.policy, self.name
+        vars(other).update(vars(self))
         other._native = self._native.without_handlers()
-        other._registrations = []
+        other._registrations = list(self._registrations)
         for registration in self._registrations:
             registration.register(other._native, loop)
-            other._registrations.append(registration)
         for syscall, handler in handlers:
-            Sandbox.add_handler(other, syscall, handler)
+            # The overloads know handlers and observers, but no union of them.
+            Sandbox.add_handler(other, syscall, handler)  # type: ignore[arg-type]
         return other
 
+    def __copy__(self) -> Sandbox:
+        return self._with(())
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self._registrations:
+            message = "a sandbox with handlers cannot be pickled: make it there, of its policy"
+            raise TypeError(message)
+        return {name: value for name, value in vars(self).items() if name != "_native"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._native = _native.Sandbox(self._policy, self._name)
+
     def __repr__(self) -> str:
-        name = "" if self.name is None else f" {self.name!r}"
-        handlers = len(self._registrations)
-        return f"<Sandbox{name} {self.policy!r}" + (
-            f" with {handlers} handlers>" if handlers else ">"
-        )
+        name = "" if self._name is None else f" {self._name!r}"
+        added = len(self._registrations)
+        return f"<Sandbox{name} {self._policy!r}, handlers: {added}>"
 
 
-class _Registration:
-    """One call of add_handler() or add_observer(), which can be carried out on another sandbox
-    too."""
-
-    is_async = False
-
-    def __init__(self, calls: list[str | int], handler: Any, options: dict[str, Any]) -> None:
-        self.calls = calls
-        self.handler = handler
-        self.options = options
-        if self.options["name"] is None:
-            self.options["name"] = name_of(handler)
-
-    def register(self, native: _native.Sandbox, loop: Any) -> None:
-        raise NotImplementedError
-
-
-class _Observer(_Registration):
-    def register(self, native: _native.Sandbox, loop: Any) -> None:
-        if isinstance(self.handler, READY_OBSERVERS):
-            native.add_ready(self.calls, self.handler, **self.options)
-        else:
-            call, verdict = methods_of(self.handler)
-            native.add_observer(self.calls, call, verdict, **self.options)
-
-
-class _Handler(_Registration):
-    def __init__(
-        self,
-        calls: list[str | int],
-        handler: Any,
-        options: dict[str, Any],
-        mode: str | None,
-        deadline: Seconds | None,
-    ) -> None:
-        super().__init__(calls, handler, options)
-        self.is_ready = isinstance(handler, READY_HANDLERS)
-        self.is_async = not self.is_ready and is_async(method_of(handler))
-        mode = mode or ("pooled" if self.is_async else "inline")
-        if mode not in ("inline", "pooled"):
-            raise RegistrationError(f'mode is "inline" or "pooled", not {mode!r}')
-        if mode == "inline" and (self.is_async or deadline is not None):
-            raise RegistrationError("what is `async def`, or has a deadline, is pooled")
-        if mode == "pooled":
-            self.options["deadline"] = _DEADLINE if deadline is None else deadline
-
-    def register(self, native: _native.Sandbox, loop: Any) -> None:
-        if self.is_ready:
-            native.add_ready(self.calls, self.handler, **self.options)
-            return
-        method: Any = method_of(self.handler)
-        if self.is_async:
-            from ._asyncio import Driven
-
-            method = Driven(method, self.options["deadline"], loop)
-        native.add_handler(self.calls, method, **self.options)
-
-
-def _calls(syscall: Syscalls) -> list[str | int]:
-    return [syscall] if isinstance(syscall, (str, int)) else list(syscall)
+def _result_of(run: _native.Run) -> Result:
+    """Waits for the end. What a signal handler raises meanwhile ends the tree."""
+    try:
+        return run.wait()
+    except BaseException:
+        run.end()
+        raise
+    finally:
+        run.close()

@@ -1,28 +1,46 @@
 //! `sandlock.NotifAction`.
 
+use std::hash::{Hash, Hasher};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use crate::argument::{bytes, copied_fd};
-use crate::when::register_of;
+use crate::argument::{self, bytes, copied_fd};
+use crate::error::unusable;
 
 static CONTINUE: PyOnceLock<Py<NotifAction>> = PyOnceLock::new();
 
 /// What a handler answers to a call. It can be returned any number of times.
-#[pyclass(frozen, module = "sandlock")]
+#[pyclass(frozen, eq, hash, module = "sandlock")]
+#[derive(PartialEq, Hash)]
 pub(crate) struct NotifAction(Kind);
 
+#[derive(PartialEq, Hash)]
 enum Kind {
     Continue,
     Errno(i32),
     ReturnValue(i64),
-    InjectFd { fd: Arc<OwnedFd>, cloexec: bool },
+    InjectFd { fd: File, cloexec: bool },
     InjectBytes(Vec<u8>),
     Kill,
+}
+
+/// An open file: equal to itself alone.
+#[derive(Clone)]
+struct File(Arc<OwnedFd>);
+
+impl PartialEq for File {
+    fn eq(&self, other: &File) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Hash for File {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.0).hash(state);
+    }
 }
 
 #[pymethods]
@@ -37,18 +55,19 @@ impl NotifAction {
 
     /// The call fails with this error number, 1 to 4095 (errno.EACCES).
     #[staticmethod]
-    fn errno(number: i32) -> PyResult<NotifAction> {
-        match number {
-            1..=4095 => Ok(NotifAction(Kind::Errno(number))),
-            _ => Err(PyValueError::new_err("an error number is one of 1 to 4095")),
+    fn errno(py: Python<'_>, number: &Bound<'_, PyAny>) -> PyResult<NotifAction> {
+        match argument::number("number", number)? {
+            number @ 1..=4095 => Ok(NotifAction(Kind::Errno(number))),
+            _ => Err(unusable(py, "an error number is one of 1 to 4095")),
         }
     }
 
     /// The call returns this, a number of 64 bits, and the kernel does nothing. Programs take -4095 to -1
     /// for error numbers.
     #[staticmethod]
-    fn returns(value: i128) -> PyResult<NotifAction> {
-        Ok(NotifAction(Kind::ReturnValue(register_of(value)?.cast_signed())))
+    fn returns(value: &Bound<'_, PyAny>) -> PyResult<NotifAction> {
+        let value = argument::register("value", value)?.cast_signed();
+        Ok(NotifAction(Kind::ReturnValue(value)))
     }
 
     /// The task gets a descriptor for the same open file as `fd`, a number or an object with fileno(), and
@@ -56,7 +75,7 @@ impl NotifAction {
     #[staticmethod]
     #[pyo3(signature = (fd, cloexec = true))]
     fn inject_fd(fd: &Bound<'_, PyAny>, cloexec: bool) -> PyResult<NotifAction> {
-        let fd = Arc::new(copied_fd(fd)?);
+        let fd = File(Arc::new(copied_fd(fd)?));
         Ok(NotifAction(Kind::InjectFd { fd, cloexec }))
     }
 
@@ -96,7 +115,7 @@ impl NotifAction {
             Kind::Continue => Action::Continue,
             Kind::Errno(number) => Action::Errno(*number),
             Kind::ReturnValue(value) => Action::ReturnValue(*value),
-            Kind::InjectFd { fd, cloexec } => match fd.try_clone() {
+            Kind::InjectFd { fd, cloexec } => match fd.0.try_clone() {
                 Ok(fd) => Action::InjectFd { fd, cloexec: *cloexec },
                 Err(error) => Action::Fail(error.into()),
             },
@@ -107,6 +126,6 @@ impl NotifAction {
 
     /// An action of the context, for a handler to return.
     pub(crate) fn injecting(fd: OwnedFd, cloexec: bool) -> NotifAction {
-        NotifAction(Kind::InjectFd { fd: Arc::new(fd), cloexec })
+        NotifAction(Kind::InjectFd { fd: File(Arc::new(fd)), cloexec })
     }
 }

@@ -5,23 +5,16 @@ use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyMemoryView, PyString};
+use pyo3::types::{PyBool, PyBytes, PyMemoryView};
+
+use crate::error::{failed, unusable};
 
 /// A text or path: `str` as the file system has it, `bytes`, or an `os.PathLike` of either.
 pub(crate) fn os_string(object: &Bound<'_, PyAny>) -> PyResult<OsString> {
-    if let Ok(text) = object.cast::<PyString>() {
-        return text.extract();
-    }
-    if let Ok(bytes) = object.cast::<PyBytes>() {
-        return Ok(OsString::from_vec(bytes.as_bytes().to_vec()));
-    }
-    let path = object.call_method0("__fspath__").map_err(|_| {
-        let name = object.get_type().name().map(|name| name.to_string());
-        let name = name.unwrap_or_else(|_| "object".to_owned());
-        PyTypeError::new_err(format!("expected str, bytes or os.PathLike, not {name}"))
-    })?;
+    // Where it is neither, or raises, Python says so.
+    let path = object.py().import("os")?.call_method1("fspath", (object,))?;
     match path.cast::<PyBytes>() {
         Ok(bytes) => Ok(OsString::from_vec(bytes.as_bytes().to_vec())),
         Err(_) => path.extract(),
@@ -43,33 +36,62 @@ pub(crate) fn bytes(object: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
 }
 
 /// A length of time: seconds, or a `datetime.timedelta`. `inf` is the longest one.
-pub(crate) fn duration(object: &Bound<'_, PyAny>) -> PyResult<Duration> {
-    let seconds: f64 = match object.getattr("total_seconds") {
-        Ok(seconds) => seconds.call0()?.extract()?,
-        Err(_) => object.extract()?,
+pub(crate) fn duration(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Duration> {
+    let seconds = match object.hasattr("total_seconds")? {
+        true => object.call_method0("total_seconds")?,
+        false => object.clone(),
     };
+    let seconds = seconds.extract::<f64>().map_err(|error| {
+        match error.is_instance_of::<PyTypeError>(object.py()) {
+            true => {
+                PyTypeError::new_err(format!("{name}: expected seconds or a datetime.timedelta"))
+            }
+            false => error,
+        }
+    })?;
     if seconds == f64::INFINITY {
         return Ok(Duration::MAX);
     }
-    let wrong = |_| PyValueError::new_err(format!("{seconds} seconds is no length of time"));
-    Duration::try_from_secs_f64(seconds).map_err(wrong)
+    Duration::try_from_secs_f64(seconds).map_err(|_| {
+        unusable(object.py(), &format!("{name}: {seconds} seconds is no length of time"))
+    })
+}
+
+/// A whole number of this type.
+pub(crate) fn number<T: TryFrom<i128>>(name: &str, object: &Bound<'_, PyAny>) -> PyResult<T> {
+    let wrong = || unusable(object.py(), &format!("{name}: {object} is out of range"));
+    match object.extract::<i128>() {
+        Ok(value) => T::try_from(value).map_err(|_| wrong()),
+        Err(error) if error.is_instance_of::<PyOverflowError>(object.py()) => Err(wrong()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The 64 bits of a number; a negative one has those of its two's complement.
+pub(crate) fn register(name: &str, object: &Bound<'_, PyAny>) -> PyResult<u64> {
+    number::<i64>(name, object).map(i64::cast_unsigned).or_else(|_| number(name, object))
 }
 
 /// A copy of the descriptor that `object` is, or that its `fileno()` says.
 pub(crate) fn copied_fd(object: &Bound<'_, PyAny>) -> PyResult<OwnedFd> {
-    let number: RawFd = match object.extract() {
-        Ok(number) => number,
-        Err(_) => object.call_method0("fileno")?.extract()?,
+    if object.is_instance_of::<PyBool>() {
+        return Err(PyTypeError::new_err("True and False are no descriptors"));
+    }
+    let said = match object.hasattr("fileno")? {
+        true => object.call_method0("fileno")?,
+        false => object.clone(),
     };
+    let number: RawFd = number("descriptor", &said)?;
+    if number < 0 {
+        return Err(unusable(object.py(), &format!("{number} is no descriptor")));
+    }
     copied(number)
+        .map_err(|error| failed(object.py(), &format!("fcntl({number}, F_DUPFD_CLOEXEC)"), &error))
 }
 
 #[allow(unsafe_code)]
-fn copied(number: RawFd) -> PyResult<OwnedFd> {
-    if number < 0 {
-        return Err(PyValueError::new_err(format!("{number} is no descriptor")));
-    }
-    // SAFETY: it is not -1; copying one that is not open is an error, and it is used for nothing else.
-    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
-    Ok(borrowed.try_clone_to_owned()?)
+fn copied(number: RawFd) -> std::io::Result<OwnedFd> {
+    // SAFETY: it is not negative; copying one that is not open is an error, and it is used for nothing
+    // else.
+    unsafe { BorrowedFd::borrow_raw(number) }.try_clone_to_owned()
 }

@@ -1,6 +1,7 @@
 //! A running program with a thread of the library that serves it.
 
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::poll::PollTimeout;
@@ -9,20 +10,20 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::argument::{duration, path};
-use crate::error::OrRaise;
+use crate::error::{OrRaise, failed};
 use crate::launch::Asked;
+use crate::leftover::{Leftover, let_go};
 use crate::result::{Result, Text, Usage};
-use crate::run::{drop_detached, wait_for};
+use crate::run::{LOOK_AGAIN, wait_for};
 use crate::sandbox::Sandbox;
-
-/// How long to wait for a thread of the library before looking for signals.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// What sandlock.Process is made of.
 #[pyclass(frozen, module = "sandlock._native")]
 pub(crate) struct Child {
     /// Always there until it is dropped.
     child: Option<sandlock::Child>,
+    /// Whether its end has been told.
+    has_ended: AtomicBool,
     text: Option<Text>,
     /// Whose handlers are asked.
     sandbox: Py<Sandbox>,
@@ -34,7 +35,8 @@ impl Child {
         let ready = sandbox.get().ready();
         let Asked { launch, text } = asked;
         let child = Some(py.detach(|| ready.spawn(launch)).or_raise(py)?);
-        Ok(Child { child, text, sandbox: sandbox.clone().unbind() })
+        let has_ended = AtomicBool::new(false);
+        Ok(Child { child, has_ended, text, sandbox: sandbox.clone().unbind() })
     }
 
     fn with<T: Send>(
@@ -53,6 +55,12 @@ impl Child {
     #[getter]
     fn pid(&self, py: Python<'_>) -> PyResult<u32> {
         self.with(py, |child| Ok(child.id()))
+    }
+
+    /// How its streams become text, as encoding and treatment of errors; None where they are bytes.
+    #[getter]
+    fn text(&self) -> Option<(&str, &str)> {
+        self.text.as_ref().map(|text| (&*text.encoding, &*text.errors))
     }
 
     /// Readable when nothing of the tree is left.
@@ -75,14 +83,20 @@ impl Child {
     /// meanwhile, and what they raise is raised.
     #[pyo3(signature = (timeout = None))]
     fn wait(&self, py: Python<'_>, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Result>> {
-        let limit = timeout.map(duration).transpose()?;
+        let limit = timeout.map(|limit| duration("timeout", limit)).transpose()?;
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        // In a process that was forked it is an error, not to be waited for.
+        self.with(py, sandlock::Child::try_wait)?;
         loop {
             py.check_signals()?;
             // Once the tree has gone, its thread may still be busy with a handler.
-            let has_gone = self.with(py, |child| Ok(Child::wait_for_tree(child, deadline)))??;
-            let patience = if has_gone { LOOK_AGAIN } else { Duration::ZERO };
+            let has_gone = self
+                .with(py, |child| Ok(Child::wait_for_tree(child, deadline)))?
+                .map_err(|error| failed(py, "poll(tree)", &error))?;
+            let patience = if has_gone { LOOK_AGAIN.into() } else { 0 };
+            let patience = Duration::from_millis(patience);
             if let Some(output) = self.with(py, |child| child.wait_timeout(patience))? {
+                self.has_ended.store(true, Ordering::Release);
                 return Result::new(py, &output, self.text.as_ref()).map(Some);
             }
             if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
@@ -97,7 +111,8 @@ impl Child {
     }
 
     /// Sends a signal to the program itself.
-    fn signal(&self, py: Python<'_>, number: i32) -> PyResult<()> {
+    fn signal(&self, py: Python<'_>, number: &Bound<'_, PyAny>) -> PyResult<()> {
+        let number = crate::argument::number("signal", number)?;
         self.with(py, |child| child.signal(number))
     }
 
@@ -134,19 +149,29 @@ impl Child {
 
 impl Child {
     /// Waits for the end of the tree, the deadline, or a signal; whether the tree has gone.
-    fn wait_for_tree(child: &sandlock::Child, deadline: Option<Instant>) -> PyResult<bool> {
-        let Some(deadline) = deadline else { return wait_for(child.as_fd(), PollTimeout::NONE) };
-        let left = deadline.saturating_duration_since(Instant::now());
-        // Rounded up, or the last part of a millisecond would be spent in turning round. What is more
-        // than poll(2) can count is waited for in parts.
-        let millis = left.as_nanos().div_ceil(1_000_000);
-        wait_for(child.as_fd(), PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX))
+    fn wait_for_tree(child: &sandlock::Child, deadline: Option<Instant>) -> std::io::Result<bool> {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        // Rounded up, or the last part of a millisecond would be spent in turning round.
+        let millis = left.map_or(u128::MAX, |left| left.as_nanos().div_ceil(1_000_000));
+        let millis = u16::try_from(millis).unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN);
+        wait_for(child.as_fd(), PollTimeout::from(millis))
     }
 }
 
 /// A running program ends with what knows of it.
 impl Drop for Child {
     fn drop(&mut self) {
-        drop_detached(self.child.take());
+        let child = self.child.take();
+        Python::attach(|py| match &child {
+            // Nothing is left that would be waited for.
+            Some(_) if self.has_ended.load(Ordering::Acquire) => py.detach(|| drop(child)),
+            _ => let_go(py, child),
+        });
+    }
+}
+
+impl Leftover for sandlock::Child {
+    fn ask_for_its_end(&mut self) {
+        self.kill().ok();
     }
 }

@@ -6,11 +6,12 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use sandlock::{Arch, ErrorKind, TaskError};
+use sandlock::{ErrorKind, TaskError};
 
 use crate::action::NotifAction;
 use crate::argument::{bytes, copied_fd, os_string, path};
 use crate::error::{OrRaise, plain};
+use crate::interpreter::forks;
 use crate::open_request::OpenRequest;
 
 type Call = sandlock::HandlerCtx<'static>;
@@ -24,7 +25,11 @@ type Call = sandlock::HandlerCtx<'static>;
 /// A TaskError that a handler lets pass is no failure of the handler: the call is refused with its errno,
 /// because a program that gives a bad address must not be able to end its run that way.
 #[pyclass(frozen, module = "sandlock")]
-pub(crate) struct HandlerCtx(RwLock<Option<&'static Call>>);
+pub(crate) struct HandlerCtx {
+    call: RwLock<Option<&'static Call>>,
+    /// A process that was forked has copies of this, but not of the thread whose call it is.
+    forks: u64,
+}
 
 /// Shows a call as long as this lives.
 pub(crate) struct Shown<'a, 'py>(&'a Bound<'py, HandlerCtx>);
@@ -42,29 +47,35 @@ impl HandlerCtx {
                 cx,
             )
         };
-        Bound::new(py, HandlerCtx(RwLock::new(Some(call))))
+        Bound::new(py, HandlerCtx { call: RwLock::new(Some(call)), forks: forks() })
     }
 
-    fn call(&self) -> RwLockReadGuard<'_, Option<&'static Call>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    /// `None` where the call is that of another process.
+    fn call(&self) -> Option<RwLockReadGuard<'_, Option<&'static Call>>> {
+        (self.forks == forks()).then(|| self.call.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What `look` sees of the call.
+    /// What `look` sees of the call, at once.
     fn look<T>(&self, py: Python<'_>, look: impl FnOnce(&Call) -> T) -> PyResult<T> {
-        match *self.call() {
-            Some(call) => Ok(look(call)),
-            None => Err(dead(py)),
+        if self.forks != forks() {
+            return Err(dead(py));
+        }
+        match self.call.try_read().as_deref() {
+            Ok(Some(call)) => Ok(look(call)),
+            // It is being ended, or has been.
+            _ => Err(dead(py)),
         }
     }
 
-    /// The same for what may take its time: other Python threads run meanwhile.
+    /// The same for what looks at the task: other Python threads run meanwhile. A program could have its
+    /// memory come from somewhere slow, and must not be able to stop the whole interpreter.
     fn work<T: Send>(
         &self,
         py: Python<'_>,
         work: impl FnOnce(&Call) -> Result<T, TaskError> + Send,
     ) -> PyResult<T> {
         // The lock is let go of before the interpreter's is taken again.
-        let done = py.detach(|| self.call().map(work));
+        let done = py.detach(|| self.call()?.map(work));
         done.ok_or_else(|| dead(py))?.or_raise(py)
     }
 }
@@ -77,7 +88,7 @@ impl<'a, 'py> Shown<'a, 'py> {
 
 impl Drop for Shown<'_, '_> {
     fn drop(&mut self) {
-        let call = &self.0.get().0;
+        let call = &self.0.get().call;
         if let Ok(mut call) = call.try_write() {
             *call = None;
             return;
@@ -129,10 +140,7 @@ impl HandlerCtx {
     /// The architecture whose calls the task makes: "x86_64" or "aarch64".
     #[getter]
     fn arch(&self, py: Python<'_>) -> PyResult<&'static str> {
-        self.look(py, |call| match call.arch() {
-            Arch::X86_64 => "x86_64",
-            Arch::Aarch64 => "aarch64",
-        })
+        self.look(py, |call| call.arch().name())
     }
 
     /// Whether the task still waits for the answer.
@@ -145,27 +153,29 @@ impl HandlerCtx {
     /// Raises TaskMemoryError where not all of them are mapped, never fewer bytes than asked for;
     /// TooLongError; TaskGoneError; TaskError where this process may not read that memory. A program can
     /// bring that about, so an unreadable argument is to be refused.
+    #[pyo3(signature = (address, size, /))]
     fn read<'py>(
         &self,
         py: Python<'py>,
         address: u64,
         size: usize,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let read = self.look(py, |call| call.read_child_mem(address, size))?;
-        Ok(PyBytes::new(py, &read.or_raise(py)?))
+        let read = self.work(py, |call| call.read_child_mem(address, size))?;
+        Ok(PyBytes::new(py, &read))
     }
 
     /// The bytes at `address` up to a NUL, without it; at most `max` with it.
     ///
     /// Raises TooLongError where there is no NUL among them; otherwise as read().
+    #[pyo3(signature = (address, max, /))]
     fn read_cstr<'py>(
         &self,
         py: Python<'py>,
         address: u64,
         max: usize,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let read = self.look(py, |call| call.read_child_cstr(address, max))?;
-        Ok(PyBytes::new(py, &read.or_raise(py)?))
+        let read = self.work(py, |call| call.read_child_cstr(address, max))?;
+        Ok(PyBytes::new(py, &read))
     }
 
     /// The path that argument `index` points to, or the first argument of this call that is one, as the
@@ -179,17 +189,12 @@ impl HandlerCtx {
     /// kernel's limit of 4096 bytes.
     #[pyo3(signature = (index = None))]
     fn read_path<'py>(&self, py: Python<'py>, index: Option<usize>) -> PyResult<Bound<'py, PyAny>> {
-        let read = self.look(py, |call| {
-            let syscall = call.syscall();
-            match index.or_else(|| syscall.path_args().first().copied()) {
-                Some(index) => Ok(call.path_arg(index)),
-                None => Err(format!("{syscall} has no argument that is a path")),
-            }
-        })?;
-        match read {
-            Ok(read) => path(py, read.or_raise(py)?),
-            Err(message) => Err(plain(py, ErrorKind::Argument, &message)),
-        }
+        let syscall = self.look(py, |call| call.syscall())?;
+        let Some(index) = index.or_else(|| syscall.path_args().first().copied()) else {
+            let message = format!("{syscall} has no argument that is a path");
+            return Err(plain(py, ErrorKind::Argument, &message));
+        };
+        path(py, self.work(py, |call| call.path_arg(index))?)
     }
 
     /// Writes to the task's memory at `address`, at most 16 MiB; also to pages that the task itself can only
@@ -197,9 +202,10 @@ impl HandlerCtx {
     ///
     /// Raises TaskMemoryError where not all of it could be written, and some may have been; otherwise as
     /// read().
+    #[pyo3(signature = (address, data, /))]
     fn write(&self, py: Python<'_>, address: u64, data: &Bound<'_, PyAny>) -> PyResult<()> {
         let data = bytes(data)?;
-        self.look(py, |call| call.write_child_mem(address, &data))?.or_raise(py)
+        self.work(py, |call| call.write_child_mem(address, &data))
     }
 
     /// `path` as a person would want to see it: absolute, with the directory that it is relative to, the
@@ -213,8 +219,8 @@ impl HandlerCtx {
         directory: Option<i32>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let text = os_string(path)?;
-        let shown = self.look(py, |call| call.display_path(directory, text))?;
-        crate::argument::path(py, shown.or_raise(py)?)
+        let shown = self.work(py, |call| call.display_path(directory, text))?;
+        crate::argument::path(py, shown)
     }
 
     /// What the call asks to open, read from the task's memory.
@@ -222,7 +228,7 @@ impl HandlerCtx {
     /// Raises TaskError for calls that open nothing by path, and where the kernel would refuse the
     /// arguments; otherwise as read_path().
     fn open_request(&self, py: Python<'_>) -> PyResult<OpenRequest> {
-        self.look(py, |call| call.open_request())?.map(OpenRequest).or_raise(py)
+        self.work(py, |call| call.open_request()).map(OpenRequest)
     }
 
     /// Opens what `request` asks for, in the task's place and within the policy, and returns the action
@@ -251,14 +257,13 @@ impl HandlerCtx {
         cloexec: bool,
     ) -> PyResult<()> {
         let fd = copied_fd(fd)?;
-        self.look(py, |call| call.replace_fd(number, &fd, cloexec))?.or_raise(py)
+        self.work(py, |call| call.replace_fd(number, &fd, cloexec))
     }
 
-    fn __repr__(&self) -> String {
-        match *self.call() {
-            Some(call) => format!("<HandlerCtx {} of task {}>", call.syscall(), call.pid()),
-            None => "<HandlerCtx, dead>".to_owned(),
-        }
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let shown =
+            self.look(py, |call| format!("<HandlerCtx {} of task {}>", call.syscall(), call.pid()));
+        shown.unwrap_or_else(|_| "<HandlerCtx, dead>".to_owned())
     }
 }
 

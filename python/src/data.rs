@@ -2,9 +2,11 @@
 
 use std::ffi::OsString;
 
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyUnicodeEncodeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString};
+use pyo3::types::{
+    PyBool, PyBytes, PyDict, PyFloat, PyInt, PyIterator, PyList, PyMapping, PyString,
+};
 use sandlock::Data;
 
 use crate::argument::os_string;
@@ -15,8 +17,16 @@ pub(crate) fn keywords(settings: Option<&Bound<'_, PyDict>>) -> PyResult<Vec<(St
     said.map(|(name, value)| Ok((name.extract()?, data(&value)?))).collect()
 }
 
+/// How deep what a setting takes may lie in lists and tables; a list can contain itself.
+const DEEPEST: usize = 8;
+
 /// What `object` says as the value of a setting. Whether it is one, the reader of settings says.
 pub(crate) fn data(object: &Bound<'_, PyAny>) -> PyResult<Data> {
+    nested(object, DEEPEST)
+}
+
+/// The same for what lies at most `levels` deep.
+fn nested(object: &Bound<'_, PyAny>, levels: usize) -> PyResult<Data> {
     if let Ok(value) = object.cast::<PyBool>() {
         return Ok(Data::Bool(value.is_true()));
     }
@@ -24,22 +34,25 @@ pub(crate) fn data(object: &Bound<'_, PyAny>) -> PyResult<Data> {
         return Ok(Data::Float(value.value()));
     }
     if object.cast::<PyInt>().is_ok() || object.hasattr("__index__")? {
-        let integer = object.extract().map(Data::Integer);
-        return Ok(integer.unwrap_or_else(|_| Data::Other("a number beyond 64 bits".to_owned())));
+        return match object.extract() {
+            Ok(value) => Ok(Data::Integer(value)),
+            Err(error) if error.is_instance_of::<PyOverflowError>(object.py()) => {
+                Ok(Data::Other("a number beyond 64 bits".to_owned()))
+            }
+            Err(error) => Err(error),
+        };
     }
     if is_text(object)? {
-        return os_string(object).map(Data::Text);
+        return text(object);
     }
-    if let Ok(seconds) = object.getattr("total_seconds") {
-        return seconds.call0()?.extract().map(Data::Float);
+    if object.hasattr("total_seconds")? {
+        return object.call_method0("total_seconds")?.extract().map(Data::Float);
     }
     if let Ok(mapping) = object.cast::<PyMapping>() {
-        return table(mapping);
+        return table(mapping, levels);
     }
     match object.try_iter() {
-        Ok(elements) => {
-            elements.map(|element| data(&element?)).collect::<PyResult<_>>().map(Data::List)
-        }
+        Ok(elements) => list(elements, levels),
         Err(error) if error.is_instance_of::<PyTypeError>(object.py()) => {
             Ok(Data::Other(format!("an object of type {}", object.get_type().name()?)))
         }
@@ -52,12 +65,36 @@ fn is_text(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(is_text || object.hasattr("__fspath__")?)
 }
 
-fn table(mapping: &Bound<'_, PyMapping>) -> PyResult<Data> {
-    let entry = |item: Bound<'_, PyAny>| {
+fn text(object: &Bound<'_, PyAny>) -> PyResult<Data> {
+    match os_string(object) {
+        Ok(text) => Ok(Data::Text(text)),
+        Err(error) if error.is_instance_of::<PyUnicodeEncodeError>(object.py()) => {
+            Ok(Data::Other("a text with surrogates that stand for no byte".to_owned()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn list(elements: Bound<'_, PyIterator>, levels: usize) -> PyResult<Data> {
+    let Some(below) = levels.checked_sub(1) else { return Ok(too_deep()) };
+    elements.map(|element| nested(&element?, below)).collect::<PyResult<_>>().map(Data::List)
+}
+
+fn table(mapping: &Bound<'_, PyMapping>, levels: usize) -> PyResult<Data> {
+    let Some(below) = levels.checked_sub(1) else { return Ok(too_deep()) };
+    let mut entries: Vec<(OsString, Data)> = Vec::new();
+    for item in mapping.items()? {
         let (key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item.extract()?;
-        Ok((os_string(&key)?, data(&value)?))
-    };
-    mapping.items()?.iter().map(entry).collect::<PyResult<Vec<(OsString, Data)>>>().map(Data::Table)
+        match nested(&key, 0)? {
+            Data::Text(key) => entries.push((key, nested(&value, below)?)),
+            _ => return Ok(Data::Other(format!("a table with {} as a key", key.repr()?))),
+        }
+    }
+    Ok(Data::Table(entries))
+}
+
+fn too_deep() -> Data {
+    Data::Other("what lies too deep in lists and tables".to_owned())
 }
 
 /// The same as Python objects: texts as `str`, in which any bytes survive.

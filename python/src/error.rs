@@ -5,6 +5,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 use sandlock::{Error, ErrorKind};
 
+use crate::call::call;
 use crate::result;
 
 /// The module that defines a class for each kind.
@@ -16,21 +17,9 @@ static CLASS_OF: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 pub(crate) fn kinds(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let kinds = PyDict::new(py);
     for kind in ErrorKind::ALL {
-        kinds.set_item(name(kind), kind.code())?;
+        kinds.set_item(kind.name(), kind.code())?;
     }
     Ok(kinds)
-}
-
-/// The variant `NotFound` as `not_found`.
-pub(crate) fn name(variant: impl std::fmt::Debug) -> String {
-    let mut name = String::new();
-    for letter in format!("{variant:?}").chars() {
-        if letter.is_uppercase() && !name.is_empty() {
-            name.push('_');
-        }
-        name.extend(letter.to_lowercase());
-    }
-    name
 }
 
 /// The exception for `error`. What a handler raised is its cause.
@@ -72,13 +61,31 @@ pub(crate) fn of_kind(
 ) -> PyResult<PyErr> {
     let class_of = CLASS_OF
         .get_or_try_init(py, || py.import(MODULE)?.getattr("CLASS_OF_KIND").map(Bound::unbind))?;
-    let class = class_of.bind(py).get_item(name(kind))?.cast_into::<PyType>()?;
-    Ok(PyErr::from_value(class.call((message,), Some(fields))?))
+    let class = class_of.bind(py).get_item(kind.name())?.cast_into::<PyType>()?;
+    let message = (message,).into_pyobject(py)?;
+    Ok(PyErr::from_value(call(&class, &message, Some(fields))?))
 }
 
 /// An exception of this kind with a message alone.
 pub(crate) fn plain(py: Python<'_>, kind: ErrorKind, message: &str) -> PyErr {
     of_kind(py, kind, message, &PyDict::new(py)).unwrap_or_else(|other| other)
+}
+
+/// An argument that cannot be used.
+pub(crate) fn unusable(py: Python<'_>, message: &str) -> PyErr {
+    plain(py, ErrorKind::Argument, message)
+}
+
+/// A system call of ours that failed: `call` names it with its arguments.
+pub(crate) fn failed(py: Python<'_>, call: &str, error: &std::io::Error) -> PyErr {
+    let fields = PyDict::new(py);
+    let errno = error.raw_os_error();
+    let reason = errno.map(|errno| nix::errno::Errno::from_raw(errno).desc());
+    let message = format!("{call}: {}", reason.unwrap_or("failed"));
+    fields
+        .set_item("errno", errno)
+        .and_then(|()| of_kind(py, ErrorKind::Io, &message, &fields))
+        .unwrap_or_else(|other| other)
 }
 
 /// For results of the crate.

@@ -1,16 +1,20 @@
 //! Handlers and observers that are Python's.
 
 use std::fmt;
+use std::panic::resume_unwind;
 use std::sync::{Mutex, PoisonError};
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::PyBytes;
 use sandlock::{Handler, NotifAction, Observer};
 
 use crate::action;
+use crate::call::call;
 use crate::context::{HandlerCtx, Shown};
-use crate::interpreter::enter;
+use crate::interpreter::{enter, release};
 use crate::verdict::Verdict;
 
 static TASK_ERROR: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -27,8 +31,23 @@ pub(crate) struct Watcher {
 /// What Python raised, as an error of the crate: readable without the interpreter.
 #[derive(Debug)]
 pub(crate) struct Raised {
-    pub(crate) error: PyErr,
+    /// Always there until it is dropped.
+    error: Option<PyErr>,
     message: String,
+}
+
+impl Raised {
+    pub(crate) fn error(&self, py: Python<'_>) -> Option<PyErr> {
+        self.error.as_ref().map(|error| error.clone_ref(py))
+    }
+}
+
+/// Its traceback has everything that the handler had: that goes now, and not when somebody calls into
+/// this module the next time.
+impl Drop for Raised {
+    fn drop(&mut self) {
+        release(self.error.take());
+    }
 }
 
 impl fmt::Display for Raised {
@@ -42,12 +61,19 @@ impl std::error::Error for Raised {}
 impl From<PyErr> for Raised {
     fn from(error: PyErr) -> Raised {
         let message = error.to_string();
-        Raised { error, message }
+        Raised { error: Some(error), message }
     }
 }
 
 const ENDING: &str = "the Python interpreter is ending";
 const CLEARED: &str = "the sandbox has been collected as garbage";
+
+/// As of [`Raised`]: the last one who has it may be a thread of the library.
+impl Drop for Callable {
+    fn drop(&mut self) {
+        release(self.clear());
+    }
+}
 
 impl Callable {
     pub(crate) fn new(callable: Bound<'_, PyAny>) -> Callable {
@@ -74,6 +100,25 @@ impl Callable {
         }
     }
 
+    /// Gives it a record.
+    ///
+    /// # Panics
+    ///
+    /// Where it raises, or Python is ending: the record counts as dropped then.
+    pub(crate) fn tell(&self, record: &[u8]) {
+        let told = enter(|py| {
+            let arguments = (PyBytes::new(py, record),).into_pyobject(py);
+            let told = self.get(py).and_then(|tell| call(&tell, &arguments?, None));
+            told.map(drop).map_err(Raised::from)
+        });
+        match told {
+            Some(Ok(())) => {}
+            // Without a word of the hook for panics: this is not one of ours.
+            Some(Err(raised)) => resume_unwind(Box::new(raised.to_string())),
+            None => resume_unwind(Box::new(ENDING.to_owned())),
+        }
+    }
+
     /// What it answers, called with a context that lives as long.
     fn ask<'py>(
         &self,
@@ -84,10 +129,11 @@ impl Callable {
         let callable = self.get(py)?;
         let context = HandlerCtx::new(py, cx)?;
         let _shown = Shown::new(&context);
-        match verdict {
-            None => callable.call1((&context,)),
-            Some(verdict) => callable.call1((&context, verdict)),
-        }
+        let arguments = match verdict {
+            None => (&context,).into_pyobject(py)?,
+            Some(verdict) => (&context, verdict).into_pyobject(py)?,
+        };
+        call(&callable, &arguments, None)
     }
 
     fn decide(&self, py: Python<'_>, cx: &sandlock::HandlerCtx<'_>) -> PyResult<NotifAction> {
@@ -107,7 +153,19 @@ fn not_an_action(answer: &Bound<'_, PyAny>) -> PyResult<String> {
             "answered with a coroutine: a handler that is `async def` itself is awaited".into()
         );
     }
-    Ok(format!("answered with {}, which is no NotifAction", answer.get_type().name()?))
+    let kind = answer.get_type().name()?;
+    let hint =
+        if answer.is_callable() { "call it" } else { "return NotifAction.continue_() or its like" };
+    Ok(format!("answered with {kind}, which is no NotifAction (hint: {hint})"))
+}
+
+/// What an observer says is ignored, but for a coroutine, which would have seen nothing.
+fn check_done(answer: Bound<'_, PyAny>) -> PyResult<()> {
+    if answer.is_none() || !answer.hasattr("__await__")? {
+        return Ok(());
+    }
+    not_an_action(&answer)?;
+    Err(PyTypeError::new_err("an observer cannot be `async def`: nobody waits for it"))
 }
 
 impl Handler for Callable {
@@ -144,14 +202,13 @@ impl Watcher {
         verdict: Option<&sandlock::Verdict<'_>>,
     ) {
         let Some(callable) = callable else { return };
-        let shown = enter(|py| callable.ask(py, cx, verdict.map(Verdict::new)).map(drop));
+        let shown = enter(|py| {
+            let shown = callable.ask(py, cx, verdict.map(Verdict::new)).and_then(check_done);
+            shown.map_err(Raised::from)
+        });
         match shown {
             Some(Ok(())) => {}
-            Some(Err(error)) => {
-                if let Some(raised) = enter(|_| Raised::from(error)) {
-                    cx.fail(raised);
-                }
-            }
+            Some(Err(raised)) => cx.fail(raised),
             None => cx.fail(ENDING),
         }
     }

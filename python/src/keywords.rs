@@ -1,5 +1,6 @@
-//! Keywords that a function takes from its caller in Python, which checks their names.
+//! Keywords of functions that only the Python half of the package calls.
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -7,8 +8,20 @@ use pyo3::types::PyDict;
 pub(crate) struct Keywords<'a, 'py>(Option<&'a Bound<'py, PyDict>>);
 
 impl<'a, 'py> Keywords<'a, 'py> {
-    pub(crate) fn new(given: Option<&'a Bound<'py, PyDict>>) -> Keywords<'a, 'py> {
-        Keywords(given)
+    /// # Errors
+    ///
+    /// TypeError for one that is not `known`: it would be ignored.
+    pub(crate) fn new(
+        given: Option<&'a Bound<'py, PyDict>>,
+        known: &[&str],
+    ) -> PyResult<Keywords<'a, 'py>> {
+        for (name, _) in given.into_iter().flatten() {
+            let name: String = name.extract()?;
+            if !known.contains(&&*name) {
+                return Err(PyTypeError::new_err(format!("there is no keyword {name}")));
+            }
+        }
+        Ok(Keywords(given))
     }
 
     pub(crate) fn object(&self, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {

@@ -4,18 +4,34 @@ use std::ffi::OsString;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyMapping, PyString};
-use sandlock::{Launch, Stdio};
+use pyo3::types::{PyBytes, PyDict, PyInt, PyMapping, PyString};
+use sandlock::{ErrorKind, Launch, Stdio};
 
-use crate::argument::{bytes, copied_fd, duration, os_string};
+use crate::argument::{bytes, copied_fd, duration, number, os_string};
+use crate::error::plain;
 use crate::keywords::Keywords;
 use crate::result::Text;
 
 /// As subprocess has them; INHERIT is ours.
-const PIPE: i32 = -1;
-const STDOUT: i32 = -2;
-const DEVNULL: i32 = -3;
-const INHERIT: i32 = -4;
+pub(crate) const PIPE: i32 = -1;
+pub(crate) const STDOUT: i32 = -2;
+pub(crate) const DEVNULL: i32 = -3;
+pub(crate) const INHERIT: i32 = -4;
+
+const KEYWORDS: [&str; 12] = [
+    "stdin",
+    "stdout",
+    "stderr",
+    "input",
+    "timeout",
+    "cwd",
+    "env",
+    "capture_limit",
+    "interactive",
+    "text",
+    "encoding",
+    "errors",
+];
 
 /// What PIPE means.
 #[derive(Clone, Copy)]
@@ -38,22 +54,22 @@ pub(crate) fn asked(
     keywords: Option<&Bound<'_, PyDict>>,
     pipes: Pipes,
 ) -> PyResult<Asked> {
-    let keywords = Keywords::new(keywords);
+    let keywords = Keywords::new(keywords, &KEYWORDS)?;
     let text = keywords.get("text")?.unwrap_or(false);
-    let text = Text::wanted(text, keywords.get("encoding")?, keywords.get("errors")?);
+    let text = Text::wanted(cmd.py(), text, keywords.get("encoding")?, keywords.get("errors")?)?;
     let mut launch = Launch::new(words(cmd)?);
     if keywords.get("interactive")?.unwrap_or(false) {
         launch = launch.interactive();
     }
     launch = with_streams(launch, &keywords, text.as_ref(), pipes)?;
     if let Some(limit) = keywords.object("timeout")? {
-        launch = launch.timeout(duration(&limit)?);
+        launch = launch.timeout(duration("timeout", &limit)?);
     }
     if let Some(directory) = keywords.object("cwd")? {
         launch = launch.cwd(os_string(&directory)?);
     }
-    if let Some(limit) = keywords.get("capture_limit")? {
-        launch = launch.capture_limit(limit);
+    if let Some(limit) = keywords.object("capture_limit")? {
+        launch = launch.capture_limit(number("capture_limit", &limit)?);
     }
     if let Some(env) = keywords.object("env")? {
         launch = with_environment(launch, &env)?;
@@ -66,7 +82,8 @@ fn words(cmd: &Bound<'_, PyAny>) -> PyResult<Vec<OsString>> {
         || cmd.is_instance_of::<PyBytes>()
         || cmd.hasattr("__fspath__")?;
     if is_one {
-        let message = "a command is a list of words; nothing is split and no shell is involved";
+        let message =
+            "a command is a list of words, like [\"echo\", \"hello\"]; no shell is involved";
         return Err(PyTypeError::new_err(message));
     }
     cmd.try_iter()?.map(|word| os_string(&word?)).collect()
@@ -86,6 +103,7 @@ fn with_streams(
         launch = launch.input(input_bytes(&input, text)?);
     }
     if let Some(stdin) = stdin {
+        check_stdin(&stdin, pipes)?;
         launch = launch.stdin(stdio(&stdin, Stdio::piped())?);
     }
     let pipe = || match pipes {
@@ -101,6 +119,17 @@ fn with_streams(
     Ok(launch)
 }
 
+/// Nobody could write to a pipe while the caller waits for the end.
+fn check_stdin(stdin: &Bound<'_, PyAny>, pipes: Pipes) -> PyResult<()> {
+    match (pipes, constant(stdin)?) {
+        (Pipes::Collected, Some(PIPE)) => {
+            let message = "stdin=PIPE is for popen(): give `input` here";
+            Err(plain(stdin.py(), ErrorKind::Command, message))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn input_bytes(input: &Bound<'_, PyAny>, text: Option<&Text>) -> PyResult<Vec<u8>> {
     match (input.cast::<PyString>(), text) {
         (Ok(input), Some(text)) => bytes(&input.call_method1("encode", (&text.encoding,))?),
@@ -109,12 +138,20 @@ fn input_bytes(input: &Bound<'_, PyAny>, text: Option<&Text>) -> PyResult<Vec<u8
     }
 }
 
+/// The number that `object` is, if it is one.
+fn constant(object: &Bound<'_, PyAny>) -> PyResult<Option<i32>> {
+    match object.is_instance_of::<PyInt>() {
+        true => number("stream", object).map(Some),
+        false => Ok(None),
+    }
+}
+
 fn stdio(object: &Bound<'_, PyAny>, pipe: Stdio) -> PyResult<Stdio> {
-    Ok(match object.extract::<i32>() {
-        Ok(PIPE) => pipe,
-        Ok(STDOUT) => Stdio::stdout(),
-        Ok(DEVNULL) => Stdio::null(),
-        Ok(INHERIT) => Stdio::inherit(),
+    Ok(match constant(object)? {
+        Some(PIPE) => pipe,
+        Some(STDOUT) => Stdio::stdout(),
+        Some(DEVNULL) => Stdio::null(),
+        Some(INHERIT) => Stdio::inherit(),
         _ => copied_fd(object)?.into(),
     })
 }

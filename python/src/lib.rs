@@ -9,6 +9,7 @@
 
 mod action;
 mod argument;
+mod call;
 mod child;
 mod command;
 mod context;
@@ -19,6 +20,7 @@ mod host;
 mod interpreter;
 mod keywords;
 mod launch;
+mod leftover;
 mod open_request;
 mod options;
 mod policy;
@@ -54,7 +56,7 @@ mod _native {
     #[pymodule_export]
     use crate::policy::Policy;
     #[pymodule_export]
-    use crate::ready::{Count, Deny, Return};
+    use crate::ready::{Audit, Count, Deny, Return};
     #[pymodule_export]
     use crate::result::{Enforcement, HandlerFailure, Result, Usage};
     #[pymodule_export]
@@ -68,9 +70,20 @@ mod _native {
 
     use pyo3::prelude::*;
 
+    use crate::launch::{DEVNULL, INHERIT, PIPE, STDOUT};
+    use crate::open_request::RESOLVE;
+
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::interpreter::check_main()?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        for (name, value) in [("PIPE", PIPE), ("STDOUT", STDOUT), ("DEVNULL", DEVNULL)] {
+            module.add(name, value)?;
+        }
+        module.add("INHERIT", INHERIT)?;
+        for (name, value) in RESOLVE {
+            module.add(name, value)?;
+        }
         module.add("ERROR_KINDS", crate::error::kinds(module.py())?)
     }
 }

@@ -2,9 +2,20 @@
 
 use std::os::unix::ffi::OsStrExt;
 
+use nix::libc;
 use pyo3::prelude::*;
 
 use crate::argument::path;
+
+/// The flags of openat2(2) that Python's os module does not have.
+pub(crate) const RESOLVE: [(&str, u64); 6] = [
+    ("RESOLVE_NO_XDEV", libc::RESOLVE_NO_XDEV),
+    ("RESOLVE_NO_MAGICLINKS", libc::RESOLVE_NO_MAGICLINKS),
+    ("RESOLVE_NO_SYMLINKS", libc::RESOLVE_NO_SYMLINKS),
+    ("RESOLVE_BENEATH", libc::RESOLVE_BENEATH),
+    ("RESOLVE_IN_ROOT", libc::RESOLVE_IN_ROOT),
+    ("RESOLVE_CACHED", libc::RESOLVE_CACHED),
+];
 
 /// What a call that opens by path asks for, read from the task once: open(2), openat(2), openat2(2) and
 /// creat(2) in one shape.

@@ -11,7 +11,7 @@ use crate::error::OrRaise;
 
 /// What a program may do. Frozen and comparable; no rule means no access.
 ///
-/// Keywords are the settings of docs/settings.md, by their Python names; one that is None says
+/// Keywords are the settings, which help(sandlock.Settings) lists; one that is None says
 /// nothing. Values go through the same reader as TOML: lists take any iterable, paths str, bytes or
 /// os.PathLike, sizes an int of bytes or a text like "512M", times a number of seconds, a text or a
 /// datetime.timedelta.

@@ -1,6 +1,7 @@
 //! `sandlock.Result` and what it consists of.
 
 use pyo3::exceptions::PyBaseException;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 use sandlock::{HandlerError, Output};
@@ -91,15 +92,23 @@ impl Text {
     /// An untrusted program must not be able to raise UnicodeDecodeError in its host: what is no text is
     /// replaced, where nothing else is said.
     pub(crate) fn wanted(
+        py: Python<'_>,
         text: bool,
         encoding: Option<String>,
         errors: Option<String>,
-    ) -> Option<Text> {
+    ) -> PyResult<Option<Text>> {
+        // Before a program is started whose output nobody could read.
+        if let Some(encoding) = &encoding {
+            py.import("codecs")?.call_method1("lookup", (encoding,))?;
+        }
+        if let Some(errors) = &errors {
+            py.import("codecs")?.call_method1("lookup_error", (errors,))?;
+        }
         let wanted = text || encoding.is_some() || errors.is_some();
-        wanted.then(|| Text {
+        Ok(wanted.then(|| Text {
             encoding: encoding.unwrap_or_else(|| "utf-8".to_owned()),
             errors: errors.unwrap_or_else(|| "replace".to_owned()),
-        })
+        }))
     }
 
     fn decode<'py>(&self, bytes: Bound<'py, PyBytes>) -> PyResult<Bound<'py, PyAny>> {
@@ -119,7 +128,7 @@ impl Result {
         Ok(Result {
             exit_code: output.code(),
             signal: output.signal(),
-            reason: crate::error::name(output.reason()),
+            reason: output.reason().name().to_owned(),
             stdout: stream(output.stdout())?,
             stderr: stream(output.stderr())?,
             usage: Py::new(py, Usage::new(output.usage()))?,
@@ -162,6 +171,10 @@ impl Result {
             handler_errors,
             handler_errors_dropped,
         }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
+        visit.call(&self.handler_errors)
     }
 
     /// Whether the program exited with 0, in time.
@@ -325,6 +338,10 @@ impl HandlerFailure {
         HandlerFailure { syscall, handler, message, cause }
     }
 
+    fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
+        visit.call(&self.cause)
+    }
+
     /// Without the cause, which need not be something that can be pickled.
     fn __getnewargs__(&self) -> (&str, &str, &str) {
         (&self.syscall, &self.handler, &self.message)
@@ -353,8 +370,7 @@ impl HandlerFailure {
 
 /// What the handler raised, if it failed by that.
 pub(crate) fn cause_of(py: Python<'_>, failure: &HandlerError) -> Option<PyErr> {
-    let cause = failure.cause()?.downcast_ref::<Raised>()?;
-    Some(cause.error.clone_ref(py))
+    failure.cause()?.downcast_ref::<Raised>()?.error(py)
 }
 
 /// An object of plain data as a dictionary.

@@ -9,10 +9,15 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use sandlock::Polled;
 
-use crate::error::OrRaise;
+use crate::error::{OrRaise, failed};
 use crate::launch::Asked;
+use crate::leftover::{Leftover, let_go};
 use crate::result::{Result, Text};
 use crate::sandbox::Sandbox;
+
+/// How long to wait before looking for signals, in milliseconds: one can come between a look and
+/// poll(2).
+pub(crate) const LOOK_AGAIN: u16 = 250;
 
 /// A run under way, without a thread of its own.
 #[pyclass(frozen, module = "sandlock._native")]
@@ -30,10 +35,24 @@ impl Run {
         let py = sandbox.py();
         let ready = sandbox.get().ready();
         let Asked { launch, text } = asked;
-        let polled = py.detach(|| ready.run_polled(launch)).or_raise(py)?;
-        let events = polled.as_fd().try_clone_to_owned()?;
-        let polled = Mutex::new(Some(polled));
+        // Whatever fails: what was begun ends while Python is let go of, for which its handlers may wait.
+        let begun = py.detach(|| -> sandlock::Result<_> {
+            let polled = ready.run_polled(launch)?;
+            let events = polled.as_fd().try_clone_to_owned();
+            Ok(events.map(|events| (Mutex::new(Some(polled)), events)))
+        });
+        let (polled, events) = begun
+            .or_raise(py)?
+            .map_err(|error| failed(py, "fcntl(run, F_DUPFD_CLOEXEC)", &error))?;
         Ok(Run { polled, events, text, sandbox: sandbox.clone().unbind() })
+    }
+
+    /// Waits until there is something to do, or a signal has come, whose handler runs then.
+    fn wait_for_events(&self, py: Python<'_>) -> PyResult<()> {
+        py.check_signals()?;
+        let waited = py.detach(|| wait_for(self.events.as_fd(), LOOK_AGAIN.into()));
+        waited.map_err(|error| failed(py, "poll(run)", &error))?;
+        py.check_signals()
     }
 
     fn polled(&self) -> MutexGuard<'_, Option<Polled>> {
@@ -64,14 +83,11 @@ impl Run {
 
     /// Waits for the end. Signal handlers of Python run meanwhile, and what they raise is raised.
     fn wait(&self, py: Python<'_>) -> PyResult<Result> {
-        // What came while it was started.
-        py.check_signals()?;
         loop {
             if let Some(result) = self.advance(py)? {
                 return Ok(result);
             }
-            py.detach(|| wait_for(self.events.as_fd(), PollTimeout::NONE))?;
-            py.check_signals()?;
+            self.wait_for_events(py)?;
         }
     }
 
@@ -80,10 +96,26 @@ impl Run {
         py.detach(|| self.polled().as_mut().map_or(Ok(()), Polled::kill)).or_raise(py)
     }
 
-    /// Ends the tree, if it is still there, and waits until it is gone.
+    /// Whether nothing of the tree is left; a handler may still be asked.
+    fn is_gone(&self) -> bool {
+        self.polled().as_ref().is_none_or(Polled::is_gone)
+    }
+
+    /// Ends the tree, and waits until it is gone; a handler that is still being asked is waited for a
+    /// moment. Signal handlers of Python run meanwhile.
+    fn end(&self, py: Python<'_>) -> PyResult<()> {
+        self.kill(py)?;
+        let mut patience = 4;
+        while patience > 0 && self.ended(py).is_ok_and(|output| output.is_none()) {
+            self.wait_for_events(py)?;
+            patience -= i32::from(self.is_gone());
+        }
+        Ok(())
+    }
+
+    /// Lets go of it. What is left of the tree is ended, and not waited for.
     fn close(&self, py: Python<'_>) {
-        // Its end is that of the thread which answers its calls, and which may wait for Python.
-        py.detach(|| drop(self.polled().take()));
+        let_go(py, self.polled().take());
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
@@ -94,23 +126,21 @@ impl Run {
 impl Drop for Run {
     fn drop(&mut self) {
         let polled = self.polled.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        drop_detached(polled);
+        Python::attach(|py| let_go(py, polled));
     }
 }
 
-/// Drops what waits for threads of ours, which may wait for Python.
-pub(crate) fn drop_detached<T: Send>(value: Option<T>) {
-    let Some(value) = value else { return };
-    let mut value = Some(value);
-    // Without an interpreter there is none that they wait for.
-    Python::try_attach(|py| py.detach(|| drop(value.take())));
+impl Leftover for Polled {
+    fn ask_for_its_end(&mut self) {
+        self.kill().ok();
+    }
 }
 
 /// Waits until `fd` is readable, the time is over, or a signal has come; whether it is readable.
-pub(crate) fn wait_for(fd: BorrowedFd<'_>, patience: PollTimeout) -> PyResult<bool> {
+pub(crate) fn wait_for(fd: BorrowedFd<'_>, patience: PollTimeout) -> std::io::Result<bool> {
     match poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], patience) {
         Ok(ready) => Ok(ready > 0),
         Err(Errno::EINTR) => Ok(false),
-        Err(errno) => Err(std::io::Error::from(errno).into()),
+        Err(errno) => Err(errno.into()),
     }
 }

@@ -12,7 +12,7 @@ use crate::error::OrRaise;
 use crate::handler::{Callable, Watcher};
 use crate::keywords::Keywords;
 use crate::launch::{Pipes, asked};
-use crate::options::{for_handler, for_observer, syscalls};
+use crate::options::{ASKED, SHOWN, for_handler, for_observer, syscalls};
 use crate::policy::Policy;
 use crate::ready::{Options, Ready};
 use crate::result::Enforcement;
@@ -27,6 +27,8 @@ pub(crate) struct Sandbox {
     ready: ArcSwap<sandlock::Sandbox>,
     /// The handlers among these are seen by Python's garbage collector. A run of theirs holds this object.
     parts: Mutex<Vec<Part>>,
+    /// What people call it.
+    name: Option<String>,
 }
 
 /// What belongs to one registration.
@@ -45,9 +47,9 @@ impl Part {
 }
 
 impl Sandbox {
-    fn of(bare: sandlock::Sandbox) -> Sandbox {
+    fn of(bare: sandlock::Sandbox, name: Option<String>) -> Sandbox {
         let ready = ArcSwap::from_pointee(bare.clone());
-        Sandbox { bare, ready, parts: Mutex::default() }
+        Sandbox { bare, ready, parts: Mutex::default(), name }
     }
 
     /// As it is now: with the handlers that have been added.
@@ -85,13 +87,16 @@ impl Sandbox {
 #[pymethods]
 impl Sandbox {
     #[new]
-    fn new(py: Python<'_>, policy: &Policy) -> PyResult<Sandbox> {
-        sandlock::Sandbox::new(policy.0.clone()).map(Sandbox::of).or_raise(py)
+    #[pyo3(signature = (policy, name = None))]
+    fn new(py: Python<'_>, policy: &Policy, name: Option<String>) -> PyResult<Sandbox> {
+        // Granted paths may be on a file system that is slow to answer.
+        let bare = py.detach(|| sandlock::Sandbox::new(policy.0.clone())).or_raise(py)?;
+        Ok(Sandbox::of(bare, name))
     }
 
     /// Another one without handlers.
     fn without_handlers(&self) -> Sandbox {
-        Sandbox::of(self.bare.clone())
+        Sandbox::of(self.bare.clone(), self.name.clone())
     }
 
     /// Registers something that is called with a context and returns an action.
@@ -102,7 +107,7 @@ impl Sandbox {
         handler: Bound<'_, PyAny>,
         keywords: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        let options = for_handler(&Keywords::new(keywords))?;
+        let options = for_handler(&Keywords::new(keywords, &ASKED)?)?;
         let handler = Arc::new(Callable::new(handler));
         let part = Part::Handler(Arc::clone(&handler));
         self.register(calls, part, |sandbox, call| {
@@ -120,7 +125,7 @@ impl Sandbox {
         verdict: Option<Bound<'_, PyAny>>,
         keywords: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        let options = for_observer(&Keywords::new(keywords))?;
+        let options = for_observer(&Keywords::new(keywords, &SHOWN)?)?;
         let watcher =
             Watcher { call: call.map(Callable::new), verdict: verdict.map(Callable::new) };
         let watcher = Arc::new(watcher);
@@ -138,9 +143,9 @@ impl Sandbox {
         ready: Ready<'_>,
         keywords: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
-        let keywords = Keywords::new(keywords);
+        let keywords = Keywords::new(keywords, &ASKED)?;
         let (handler, observer) = (for_handler(&keywords)?, for_observer(&keywords)?);
-        let options = Options { handler, observer };
+        let options = Options { name: self.name.as_deref(), handler, observer };
         self.change(calls, |sandbox, call| ready.add(sandbox, call, &options))
     }
 

@@ -19,10 +19,10 @@ pub(crate) struct Attached(ffi::PyGILState_STATE);
 impl Attached {
     /// Makes it, once.
     pub(crate) fn keep() {
-        // In a thread that ends, nothing is kept.
         let kept = ATTACHED.try_with(|attached| {
             attached.get_or_init(Attached::new);
         });
+        // In a thread that ends, nothing is kept.
         kept.unwrap_or(());
     }
 

@@ -1,7 +1,11 @@
 //! `sandlock.When`.
 
-use pyo3::exceptions::PyValueError;
+use std::hash::{Hash, Hasher};
+
 use pyo3::prelude::*;
+
+use crate::argument::{self, number};
+use crate::error::unusable;
 
 /// A condition on one argument of a call, which the kernel checks: calls that do not match are never
 /// trapped and cost nothing. Made by When.arg(index) and a comparison.
@@ -11,8 +15,8 @@ use pyo3::prelude::*;
 ///
 /// >>> When.arg(2).masked_eq(0o3, 0)
 /// When.arg(2).masked_eq(0x3, 0x0)
-#[pyclass(frozen, eq, module = "sandlock")]
-#[derive(Clone, PartialEq)]
+#[pyclass(frozen, eq, hash, module = "sandlock")]
+#[derive(PartialEq)]
 pub(crate) struct When {
     pub(crate) when: sandlock::When,
     shown: String,
@@ -22,14 +26,21 @@ pub(crate) struct When {
 #[pyclass(frozen, module = "sandlock")]
 pub(crate) struct WhenArg(u8);
 
+/// By what it is made of.
+impl Hash for When {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.shown.hash(state);
+    }
+}
+
 #[pymethods]
 impl When {
     /// Argument 0 to 5.
     #[staticmethod]
-    fn arg(index: u8) -> PyResult<WhenArg> {
-        match index {
-            0..=5 => Ok(WhenArg(index)),
-            _ => Err(PyValueError::new_err("a call has the arguments 0 to 5")),
+    fn arg(py: Python<'_>, index: &Bound<'_, PyAny>) -> PyResult<WhenArg> {
+        match number("index", index)? {
+            index @ 0..=5 => Ok(WhenArg(index)),
+            _ => Err(unusable(py, "a call has the arguments 0 to 5")),
         }
     }
 
@@ -41,27 +52,27 @@ impl When {
 #[pymethods]
 impl WhenArg {
     /// It is this value.
-    fn eq(&self, value: i128) -> PyResult<When> {
+    fn eq(&self, value: &Bound<'_, PyAny>) -> PyResult<When> {
         self.when("eq", [value], |[value]| self.arg().eq(value))
     }
 
     /// It is not this value.
-    fn ne(&self, value: i128) -> PyResult<When> {
+    fn ne(&self, value: &Bound<'_, PyAny>) -> PyResult<When> {
         self.when("ne", [value], |[value]| self.arg().ne(value))
     }
 
     /// It is lower than this value.
-    fn lt(&self, value: i128) -> PyResult<When> {
+    fn lt(&self, value: &Bound<'_, PyAny>) -> PyResult<When> {
         self.when("lt", [value], |[value]| self.arg().lt(value))
     }
 
     /// It is this value or higher.
-    fn ge(&self, value: i128) -> PyResult<When> {
+    fn ge(&self, value: &Bound<'_, PyAny>) -> PyResult<When> {
         self.when("ge", [value], |[value]| self.arg().ge(value))
     }
 
     /// Its bits of `mask` are those of `value`, which has no others.
-    fn masked_eq(&self, mask: i128, value: i128) -> PyResult<When> {
+    fn masked_eq(&self, mask: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<When> {
         self.when("masked_eq", [mask, value], |[mask, value]| self.arg().masked_eq(mask, value))
     }
 }
@@ -74,23 +85,15 @@ impl WhenArg {
     fn when<const N: usize>(
         &self,
         comparison: &str,
-        values: [i128; N],
+        values: [&Bound<'_, PyAny>; N],
         make: impl FnOnce([u64; N]) -> sandlock::When,
     ) -> PyResult<When> {
         let mut registers = [0; N];
         for (register, value) in registers.iter_mut().zip(values) {
-            *register = register_of(value)?;
+            *register = argument::register("value", value)?;
         }
         let shown = registers.map(|register| format!("{register:#x}")).join(", ");
         let shown = format!("When.arg({}).{comparison}({shown})", self.0);
         Ok(When { when: make(registers), shown })
     }
-}
-
-/// The 64 bits of a number.
-pub(crate) fn register_of(value: i128) -> PyResult<u64> {
-    let signed = || i64::try_from(value).map(i64::cast_unsigned);
-    u64::try_from(value)
-        .or_else(|_| signed())
-        .map_err(|_| PyValueError::new_err(format!("{value} has more than 64 bits")))
 }

@@ -61,6 +61,27 @@ impl ErrorKind {
     pub fn code(self) -> i32 {
         self as i32
     }
+
+    /// The name, for languages and formats that have no such type: `not_found`.
+    pub fn name(self) -> &'static str {
+        match self {
+            ErrorKind::Policy => "policy",
+            ErrorKind::Unsupported => "unsupported",
+            ErrorKind::Command => "command",
+            ErrorKind::NotFound => "not_found",
+            ErrorKind::CannotExecute => "cannot_execute",
+            ErrorKind::Spawn => "spawn",
+            ErrorKind::Io => "io",
+            ErrorKind::Handler => "handler",
+            ErrorKind::Registration => "registration",
+            ErrorKind::Argument => "argument",
+            ErrorKind::Internal => "internal",
+            ErrorKind::TaskGone => "task_gone",
+            ErrorKind::TaskMemory => "task_memory",
+            ErrorKind::TooLong => "too_long",
+            ErrorKind::Task => "task",
+        }
+    }
 }
 
 /// One thing that is wrong with a setting.

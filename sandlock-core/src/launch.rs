@@ -186,7 +186,8 @@ impl Launch {
         match self.stdio().iter().any(|stdio| matches!(stdio.0, Kind::Piped)) {
             true => {
                 let message = "nobody serves a piped stream while the caller waits";
-                Err(Error::new(ErrorKind::Command, message).with_hint("use Sandbox::spawn"))
+                Err(Error::new(ErrorKind::Command, message)
+                    .with_hint("a program with piped streams is spawned, not run"))
             }
             false => Ok(()),
         }

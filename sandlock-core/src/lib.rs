@@ -7,8 +7,8 @@
 //! be done without doing it, and [`Host`] what this kernel can enforce.
 //!
 //! The embedding program can answer system calls of the confined one itself: a [`Handler`] decides
-//! about a call, an [`Observer`] watches it, and neither can grant what the policy refuses. See
-//! [`Sandbox::add_handler`], and `docs/extension-handlers.md` of the repository.
+//! about a call, an [`Observer`] watches it, and neither can grant what the policy refuses. Some are
+//! ready to be registered: [`Deny`], [`Return`], [`Count`], [`Audit`]. See [`Sandbox::add_handler`], and `docs/extension-handlers.md` of the repository.
 //!
 //! A thread of the embedding program can also confine itself: [`confine_self`].
 //!
@@ -78,8 +78,9 @@ pub use child::Child;
 pub use confine_self::confine_self;
 pub use error::{Error, ErrorKind, HandlerError, Problem, Result};
 pub use handler::{
-    Count, Deny, Handler, HandlerCtx, HandlerOptions, Mode, NotifAction, Observer, ObserverOptions,
-    OnError, OpenRequest, Outcome, Priority, Return, TaskError, Verdict, When, WhenArg,
+    Audit, Count, Deny, Handler, HandlerCtx, HandlerOptions, Mode, NotifAction, Observer,
+    ObserverOptions, OnError, OpenRequest, Outcome, Priority, Return, TaskError, Verdict, When,
+    WhenArg,
 };
 pub use host::{Host, NEWEST_LANDLOCK_ABI, Notifications};
 pub use host_report::{Availability, HostReport};

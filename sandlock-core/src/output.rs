@@ -8,7 +8,7 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::error::{Error, HandlerError, Result};
 use crate::listed::listed;
@@ -18,8 +18,7 @@ use crate::spawn::{End, RawUsage};
 
 listed! {
     /// Why a program ended.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-    #[serde(rename_all = "snake_case")]
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     #[non_exhaustive]
     pub enum Reason {
         /// It exited by itself.
@@ -31,6 +30,24 @@ listed! {
         /// [`Child::kill`](crate::Child::kill) or a handler's
         /// [`KillSandbox`](crate::NotifAction::KillSandbox) ended the tree.
         Killed,
+    }
+}
+
+impl Reason {
+    /// The name, as in JSON: `exited`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::Exited => "exited",
+            Reason::Signaled => "signaled",
+            Reason::Timeout => "timeout",
+            Reason::Killed => "killed",
+        }
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

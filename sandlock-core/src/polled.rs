@@ -15,12 +15,13 @@ use crate::sandbox::{Sandbox, Search, is_refused};
 /// wait. Dropping it ends the tree and waits until it is gone.
 ///
 /// It is a descriptor to wait for with poll(2), epoll(7) and what is built on them. Whenever it is
-/// readable, [`advance`](Polled::advance) moves what there is to move: input, output, the end.
+/// readable, [`advance`](Polled::advance) moves what there is to move: input, output, the end. Not all
+/// at once: a loop that is told of changes alone (EPOLLET) advances until it is not readable.
 ///
-/// The tree ends when the thread ends that began the run, or this process; where handlers are
-/// registered, a thread of the library answers calls, and its end is that of the tree. In a process
-/// that was forked from the one that began it, advancing is an error (ECHILD), and dropping it does
-/// nothing.
+/// The tree ends when the thread ends that began the run (or that advanced it to the next command in
+/// PATH, where one was refused), or this process; where handlers are registered, a thread of the
+/// library answers calls, and its end is that of the tree. In a process that was forked from the one
+/// that began it, advancing is an error (ECHILD), and dropping it does nothing.
 ///
 /// # Examples
 ///
@@ -89,8 +90,8 @@ impl Polled {
     ///
     /// # Errors
     ///
-    /// As [`Sandbox::run`]; the tree has ended then. ECHILD in a forked process. [`ErrorKind::Io`] when
-    /// the end has been told.
+    /// As [`Sandbox::run`]; the tree has ended then. ECHILD in a forked process. [`ErrorKind::Argument`]
+    /// when the end has been told.
     pub fn advance(&mut self) -> Result<Option<Output>> {
         self.check_owner()?;
         match self.serve() {
@@ -105,7 +106,8 @@ impl Polled {
 
     fn serve(&mut self) -> Result<Option<Output>> {
         let Some(run) = &mut *self.run else {
-            return Err(Error::new(ErrorKind::Io, "the run has ended, and has been told of"));
+            let message = "the run has ended, and how has been told";
+            return Err(Error::new(ErrorKind::Argument, message));
         };
         match run.advance() {
             Ok(false) => Ok(None),
@@ -132,6 +134,12 @@ impl Polled {
         self.check_owner()?;
         self.is_killed = true;
         self.run.as_ref().map_or(Ok(()), Run::end)
+    }
+
+    /// Whether nothing of the tree is left. A handler that is still being asked may keep
+    /// [`advance`](Polled::advance) from saying how it ended.
+    pub fn is_gone(&self) -> bool {
+        self.run.as_ref().is_none_or(Run::tree_has_ended)
     }
 
     fn check_owner(&self) -> Result<()> {

@@ -111,6 +111,14 @@ pub(crate) fn peak(pid: i32) -> Option<u64> {
     line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
+/// The process that a thread belongs to; `None` of one that is gone.
+pub(crate) fn process_of(thread: u32) -> Option<u32> {
+    let status = fs::read(format!("/proc/{thread}/status")).ok()?;
+    // The name in front of it can hold anything but a line end.
+    let line = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"Tgid:"))?;
+    std::str::from_utf8(line).ok()?.trim().parse().ok()
+}
+
 pub(crate) fn ticks(ticks: u64) -> Duration {
     let per_second =
         sysconf(SysconfVar::CLK_TCK).ok().flatten().and_then(|n| u64::try_from(n).ok());

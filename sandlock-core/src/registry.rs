@@ -237,7 +237,7 @@ fn problem_of_call(plan: &Plan, syscall: Syscall, shown: &ObserverOptions) -> Op
     }
     if NOT_INTERRUPTED.contains(&name) && !shown.allow_interruptible {
         let message = "a signal could interrupt it while it waits for the answer, which programs do \
-                       not expect of it (see HandlerOptions::allow_interruptible)";
+                       not expect of it (allow_interruptible accepts that)";
         return Some(message.to_owned());
     }
     None

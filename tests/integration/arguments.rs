@@ -2,10 +2,11 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 
-use sandlock::PolicyBuilder;
+use sandlock::{ErrorKind, Launch, PolicyBuilder, Sandbox};
 
-use crate::harness::{policy, says};
+use crate::harness::{GUEST, alone, here, policy, says};
 use crate::scene::Scene;
 
 fn environment(policy: PolicyBuilder) -> Vec<String> {
@@ -46,6 +47,76 @@ fn a_clean_environment_has_only_what_is_listed_and_what_is_added() {
     assert_eq!(added, ["ADDED=yes"]);
     let expected: Vec<_> = dirty.into_iter().filter(is_listed).collect();
     assert_eq!(known, expected);
+}
+
+fn names(launch: Launch) -> Vec<String> {
+    let output = sandbox(policy().env("POLICYS", "1")).run(launch).unwrap();
+    let printed = String::from_utf8_lossy(output.stdout()).into_owned();
+    let mut names: Vec<_> =
+        printed.lines().map(|line| line.split('=').next().unwrap().to_owned()).collect();
+    names.sort();
+    names
+}
+
+fn sandbox(policy: PolicyBuilder) -> Sandbox {
+    Sandbox::new(policy.build().unwrap()).unwrap()
+}
+
+#[test]
+fn a_launch_without_the_callers_variables_has_the_policys_and_its_own() {
+    let launch = || Launch::new([GUEST, "environment"]);
+    assert_eq!(names(launch().env_clear()), ["POLICYS"]);
+    let own = launch().env("OWN", "1").env_clear().env("HOME", "/here");
+    assert_eq!(names(own), ["HOME", "OWN", "POLICYS"]);
+    // The twin: without it the caller's are there, those that a clean environment keeps too.
+    let all = names(launch());
+    assert!(["PATH", "HOME"].iter().all(|name| all.contains(&(*name).to_owned())), "{all:?}");
+    let clean = sandbox(policy().clean_env(true));
+    assert!(!clean.run(launch()).unwrap().stdout().is_empty());
+    assert!(clean.run(launch().env_clear()).unwrap().stdout().is_empty());
+}
+
+#[test]
+fn a_launch_replaces_what_the_policy_sets_also_where_it_clears() {
+    let set = sandbox(policy().env("WORD", "policy"));
+    let launch = || Launch::new([GUEST, "environment"]).env_clear();
+    assert_eq!(set.run(launch()).unwrap().stdout(), b"WORD=policy\n");
+    assert_eq!(set.run(launch().env("WORD", "own")).unwrap().stdout(), b"WORD=own\n");
+}
+
+/// In the caller's PATH, in the launch's, and in the policy's.
+#[test]
+fn commands_of_a_cleared_launch_are_searched_where_its_own_path_says() {
+    let scene = Scene::new();
+    let tool = scene.path("granted/tool-of-this-test");
+    std::fs::write(&tool, "#!/bin/sh\necho $PATH\n").unwrap();
+    std::fs::set_permissions(&tool, PermissionsExt::from_mode(0o755)).unwrap();
+    let folder = scene.path("granted");
+    if !alone(here!()) {
+        return;
+    }
+    // SAFETY: this process is the test's own, and no other thread looks.
+    unsafe { std::env::set_var("PATH", &folder) };
+    let plain = sandbox(scene.reads_granted());
+    let launch = || Launch::new(["tool-of-this-test"]);
+    let found = format!("{}\n", folder.display());
+    let printed = |launch: Launch| plain.run(launch).unwrap().stdout().to_vec();
+    assert_eq!(printed(launch()), found.as_bytes(), "the caller's");
+    let error = plain.run(launch().env_clear()).unwrap_err();
+    assert_eq!((error.kind(), error.errno()), (ErrorKind::NotFound, Some(libc::ENOENT)));
+    assert_eq!(printed(launch().env_clear().env("PATH", &folder)), found.as_bytes());
+    let set = sandbox(scene.reads_granted().env("PATH", &folder));
+    assert_eq!(set.run(launch().env_clear()).unwrap().stdout(), found.as_bytes());
+    let error = set.run(launch().env_clear().env("PATH", "/nowhere")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    // Without one, where execvp(3) looks.
+    assert!(plain.run(Launch::new(["true"]).env_clear()).unwrap().success());
+    assert_eq!(plain.run(Launch::new(["true"])).unwrap_err().kind(), ErrorKind::NotFound);
+    // By every way.
+    let cleared = || launch().env_clear();
+    assert_eq!(plain.spawn(cleared()).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(plain.run_polled(cleared()).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(plain.run_interactive(cleared()).unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[test]

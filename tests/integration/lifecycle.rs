@@ -216,7 +216,7 @@ fn a_thread_with_a_small_stack_is_large_enough() {
 }
 
 /// Runs `action` in a copy of this process and demands that it comes to its end.
-fn in_a_fork(action: impl FnOnce()) {
+pub(crate) fn in_a_fork(action: impl FnOnce()) {
     // SAFETY: the copy goes on alone, and leaves without anybody's destructors.
     unsafe {
         let pid = libc::fork();

@@ -230,3 +230,25 @@ fn every_missing_grant_is_named_and_nothing_is_made() {
     let skipped = policy().fs_read_if_exists("/no/such/one").build().unwrap();
     assert!(Sandbox::new(skipped).unwrap().run([GUEST, "exit", "0"]).unwrap().success());
 }
+
+#[test]
+fn what_a_sandbox_says_it_enforces_is_what_its_runs_say() {
+    let weakened = policy().allow_syscalls(["name_to_handle_at"]);
+    for policy in [policy(), weakened, policy().manage_tasks(true)] {
+        let plain = Sandbox::new(policy.build().unwrap()).unwrap();
+        let handled = plain.clone().add_handler("getppid", crate::asked::returning(7)).unwrap();
+        for sandbox in [plain, handled] {
+            let exit = [GUEST, "exit", "0"];
+            assert_eq!(sandbox.enforcement(), *sandbox.run(exit).unwrap().enforcement());
+            let spawned = sandbox.spawn(exit).unwrap().wait().unwrap();
+            assert_eq!(sandbox.enforcement(), *spawned.enforcement());
+        }
+    }
+    let enforcement = |policy: sandlock::PolicyBuilder| {
+        Sandbox::new(policy.build().unwrap()).unwrap().enforcement()
+    };
+    let (plain, weak) =
+        (enforcement(policy()), enforcement(policy().allow_syscalls(["name_to_handle_at"])));
+    assert_ne!(plain, weak);
+    assert!(weak.weakened.len() > plain.weakened.len(), "{weak:?}");
+}

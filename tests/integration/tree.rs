@@ -366,7 +366,7 @@ fn stop_a_child_before_its_exec(sandbox: &Sandbox, launch: impl Fn() -> Launch) 
 }
 
 /// The keepers of all threads of this process.
-fn keepers() -> Vec<i32> {
+pub(crate) fn keepers() -> Vec<i32> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap().flatten();
     tasks.flat_map(|task| numbers_in(&task.path().join("children"))).collect()
 }

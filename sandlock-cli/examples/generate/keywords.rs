@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Mapping, Sequence
-from typing import Literal, TypedDict, Union
+from collections.abc import Iterable, Mapping
+from typing import Literal, Optional, TypedDict, Union
 
 StrOrBytes = Union[str, bytes]
 StrOrBytesPath = Union[str, bytes, os.PathLike[str], os.PathLike[bytes]]
@@ -18,7 +18,8 @@ StrOrBytesPath = Union[str, bytes, os.PathLike[str], os.PathLike[bytes]]
 const SETTINGS_CLASS: &str = r#"
 
 class Settings(TypedDict, total=False):
-    """The keywords of Policy and Sandbox."""
+    """The keywords of Policy and Sandbox. One that is None says nothing.
+
 "#;
 
 pub(crate) fn page() -> Result<String, String> {
@@ -26,9 +27,13 @@ pub(crate) fn page() -> Result<String, String> {
     page.push_str(&literal("ProtectionName", Protection::ALL.map(Protection::name)));
     page.push_str(&literal("ProtectionMode", ProtectionMode::ALL.map(ProtectionMode::name)));
     page.push_str(SETTINGS_CLASS);
+    // In the docstring of the class, which help() prints; strings below the keys it does not.
+    let described =
+        SETTINGS.iter().map(|one| format!("    {}:\n{}", one.python, indented(one.doc)));
+    page.push_str(&described.collect::<String>());
+    page.push_str("    \"\"\"\n\n");
     for setting in SETTINGS {
-        let taken = taken(setting)?;
-        page.push_str(&format!("\n    {}: {taken}\n{}", setting.python, docstring(setting.doc)));
+        page.push_str(&format!("    {}: Optional[{}]\n", setting.python, taken(setting)?));
     }
     Ok(page)
 }
@@ -54,23 +59,22 @@ fn taken(setting: &Setting) -> Result<String, String> {
         other => return Err(format!("{}: what is {other} in Python?", setting.path)),
     };
     Ok(match setting.shape {
-        Shape::List => format!("Sequence[{value}]"),
+        Shape::List => format!("Iterable[{value}]"),
         Shape::Scalar | Shape::Switch | Shape::Map => value.to_owned(),
     })
 }
 
-/// The sentences as the string below a key, which editors show.
-fn docstring(text: &str) -> String {
+/// The sentences below a keyword.
+fn indented(text: &str) -> String {
     const WIDTH: usize = 100;
-    let mut lines = vec!["    \"\"\"".to_owned()];
+    let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
         match lines.last_mut() {
-            Some(line) if line.ends_with('"') => line.push_str(word),
             Some(line) if line.len() + 1 + word.len() <= WIDTH => line.extend([" ", word]),
-            _ => lines.push(format!("    {word}")),
+            _ => lines.push(format!("        {word}")),
         }
     }
-    lines.join("\n") + "\"\"\"\n"
+    lines.join("\n") + "\n"
 }
 
 #[cfg(test)]

@@ -28,8 +28,9 @@ pub(crate) struct Prepared {
 
 impl Prepared {
     pub(crate) fn new(plan: Plan) -> Result<Prepared> {
-        let ruleset = ruleset::create(&plan.landlock)?;
+        let ruleset = above_stdio(ruleset::create(&plan.landlock)?)?;
         let keeper_scope = ruleset::create_for_keeper(&plan.landlock)?;
+        let keeper_scope = keeper_scope.map(above_stdio).transpose()?;
         let filter = filter::compile(&plan.filter)?;
         Ok(Prepared { plan, ruleset, keeper_scope, filter, null: OnceLock::new() })
     }

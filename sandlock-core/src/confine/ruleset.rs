@@ -6,8 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use landlock::{
-    AccessFs, AccessNet, CompatLevel, Compatible, NetPort, PathBeneath, Ruleset, RulesetAttr,
-    RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
+    AccessFs, AccessNet, CompatLevel, Compatible, CreateRulesetError, NetPort, PathBeneath,
+    Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
 };
 
 use crate::error::{Error, ErrorKind, Problem, Result};
@@ -18,7 +18,8 @@ use crate::text::{describe_errno, errno_of, one_line};
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Policy`] with every granted path that is missing or cannot be opened.
+/// [`ErrorKind::Policy`] with every granted path that is missing or cannot be opened;
+/// [`ErrorKind::Io`] when this process has no descriptors left.
 pub(crate) fn create(plan: &LandlockPlan) -> Result<OwnedFd> {
     let mut ruleset = declare(plan).map_err(unexpected)?;
     let mut problems = Vec::new();
@@ -27,6 +28,10 @@ pub(crate) fn create(plan: &LandlockPlan) -> Result<OwnedFd> {
         match open(&grant.path) {
             Ok(file) => ruleset = add_path(ruleset, plan, grant, &file)?,
             Err(libc::ENOENT) if grant.if_exists => {}
+            Err(errno) if is_shortage(errno) => {
+                let path = one_line(&grant.path);
+                return Err(Error::io(format!("open({path:?}, O_PATH)"), errno));
+            }
             Err(errno) => {
                 problems.push(unusable(grant, errno));
                 first_errno.get_or_insert(errno);
@@ -109,7 +114,18 @@ fn place(grant: &Grant) -> String {
     format!("{}[{}]", grant.setting, grant.index)
 }
 
-/// What the plan ruled out, or a kernel that contradicts its own version.
+/// Whether it is this process, or the whole machine, that is short of something.
+fn is_shortage(errno: i32) -> bool {
+    matches!(errno, libc::EMFILE | libc::ENFILE | libc::ENOMEM)
+}
+
+/// What the plan ruled out, or a kernel that contradicts its own version; or a shortage.
 fn unexpected(error: RulesetError) -> Error {
+    if let RulesetError::CreateRuleset(CreateRulesetError::CreateRulesetCall { source, .. }) =
+        &error
+        && is_shortage(errno_of(source))
+    {
+        return Error::io("landlock_create_ruleset(2)", errno_of(source));
+    }
     Error::new(ErrorKind::Unsupported, format!("the Landlock ruleset cannot be made: {error}"))
 }

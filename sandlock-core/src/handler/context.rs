@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::error::TaskError;
@@ -233,26 +233,18 @@ impl<'a> HandlerCtx<'a> {
     pub fn display_path(
         &self,
         directory: Option<i32>,
-        path: impl AsRef<std::path::Path>,
+        path: impl AsRef<Path>,
     ) -> Result<PathBuf, TaskError> {
         let path = path.as_ref();
         let base = match path.is_absolute() {
             true => PathBuf::from("/"),
             false => self.directory_name(directory.unwrap_or(libc::AT_FDCWD))?,
         };
-        let mut shown = PathBuf::from("/");
-        for part in base.join(path).components() {
-            use std::path::Component;
-            match part {
-                Component::ParentDir => drop(shown.pop()),
-                Component::Normal(name) => shown.push(name),
-                Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
-            }
-        }
-        Ok(shown)
+        Ok(tidied(&base.join(path)))
     }
 
-    fn directory_name(&self, directory: i32) -> Result<PathBuf, TaskError> {
+    /// The name of the task's working directory, or of what its descriptor is open on.
+    pub(super) fn directory_name(&self, directory: i32) -> Result<PathBuf, TaskError> {
         let link = self.link_of_directory(directory);
         let name = self.in_our_proc(|| std::fs::read_link(&link))?;
         self.check_waiting()?;
@@ -349,6 +341,19 @@ impl fmt::Debug for HandlerCtx<'_> {
             .field("args", &self.args())
             .finish_non_exhaustive()
     }
+}
+
+/// `path` without `.`, `..` and doubled slashes, as if there were no links.
+pub(super) fn tidied(path: &Path) -> PathBuf {
+    let mut shown = PathBuf::from("/");
+    for part in path.components() {
+        match part {
+            Component::ParentDir => drop(shown.pop()),
+            Component::Normal(name) => shown.push(name),
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
+        }
+    }
+    shown
 }
 
 fn check_length(lengths: impl IntoIterator<Item = usize>) -> Result<(), TaskError> {

@@ -21,7 +21,7 @@ pub use context::HandlerCtx;
 pub use error::TaskError;
 pub use open::OpenRequest;
 pub use options::{HandlerOptions, Mode, ObserverOptions, OnError, Priority};
-pub use ready::{Count, Deny, Return};
+pub use ready::{Audit, Count, Deny, Return};
 pub use when::{When, WhenArg};
 
 pub(crate) use open::wants_cloexec;
@@ -89,6 +89,10 @@ impl<T: Observer + ?Sized> Observer for Arc<T> {
     fn verdict(&self, cx: &HandlerCtx<'_>, verdict: &Verdict<'_>) {
         (**self).verdict(cx, verdict);
     }
+
+    fn ended(&self) {
+        (**self).ended();
+    }
 }
 
 impl Observer for Box<dyn Observer> {
@@ -98,6 +102,10 @@ impl Observer for Box<dyn Observer> {
 
     fn verdict(&self, cx: &HandlerCtx<'_>, verdict: &Verdict<'_>) {
         (**self).verdict(cx, verdict);
+    }
+
+    fn ended(&self) {
+        (**self).ended();
     }
 }
 
@@ -140,4 +148,10 @@ pub trait Observer: Send + Sync + 'static {
     fn verdict(&self, cx: &HandlerCtx<'_>, verdict: &Verdict<'_>) {
         let (_, _) = (cx, verdict);
     }
+
+    /// A run has ended: none of its tasks is left, and the verdicts of its calls have been told, but for
+    /// those of [pooled](HandlerOptions::pooled) handlers that still run. Called once for each run and
+    /// registration, whether a call was seen or not, by the supervisor's thread; the run returns when this
+    /// has.
+    fn ended(&self) {}
 }

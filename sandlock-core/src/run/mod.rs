@@ -97,24 +97,25 @@ impl Run {
     /// Has the watch look at everything that [`advance`](Run::advance) serves.
     fn be_watched(&self) -> Result<()> {
         let Some(watch) = &self.watch else { return Ok(()) };
-        for descriptor in self.readers().chain([self.tree.ended()]) {
+        let bell = self.supervisor.iter().filter_map(Supervisor::bell);
+        for descriptor in self.readers().chain(bell) {
             watch.add(descriptor, Interest::Readable)?;
         }
         let feeder = self.streams.feeder.as_ref();
         feeder.map_or(Ok(()), |feeder| watch.add(feeder.descriptor(), Interest::Writable))
     }
 
-    /// Has the watch look at nothing of this any more.
+    /// Has the watch look at nothing of the tree any more: others can still have ends of its streams.
     fn be_unwatched(&self) -> Result<()> {
         let Some(watch) = &self.watch else { return Ok(()) };
         let feeder = self.streams.feeder.iter().map(Feeder::descriptor);
         self.readers().chain(feeder).try_for_each(|descriptor| watch.remove(descriptor))
     }
 
-    /// What a watch waits for to become readable, but for the tree.
+    /// What a watch waits for to become readable, as long as there is a tree.
     fn readers(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let outputs = self.streams.collectors.iter().flatten().filter_map(Collector::descriptor);
-        outputs.chain(self.supervisor.iter().filter_map(Supervisor::ended))
+        outputs.chain([self.tree.ended()]).chain(self.tree.bell())
     }
 
     /// Serves what has happened, without waiting for more; returns whether nothing more will, so that
@@ -122,12 +123,13 @@ impl Run {
     pub(crate) fn advance(&mut self) -> Result<bool> {
         if !self.tree_has_ended && self.turn(PollTimeout::ZERO)? {
             self.tree_has_ended = true;
-            if let Some(watch) = &self.watch {
-                watch.remove(self.tree.ended())?;
-            }
+            self.be_unwatched()?;
+            self.tree.reap();
         }
-        let has_ended = |supervisor: &Supervisor| supervisor.has_ended();
-        Ok(self.tree_has_ended && self.supervisor.as_ref().is_none_or(has_ended))
+        match &self.supervisor {
+            Some(supervisor) if self.tree_has_ended => supervisor.has_ended(),
+            _ => Ok(self.tree_has_ended),
+        }
     }
 
     /// Asks the keeper to end the tree.
@@ -135,9 +137,16 @@ impl Run {
         self.tree.end()
     }
 
+    pub(crate) fn tree_has_ended(&self) -> bool {
+        self.tree_has_ended
+    }
+
     /// What is left of a tree that has ended.
     pub(crate) fn finish(mut self) -> Result<Ended> {
-        self.be_unwatched()?;
+        let bell = self.supervisor.as_ref().and_then(Supervisor::bell);
+        if let Some((watch, bell)) = self.watch.as_ref().zip(bell) {
+            watch.remove(bell)?;
+        }
         if let Some(foreground) = &mut self.foreground {
             foreground.take_back(self.tree.program());
         }

@@ -87,6 +87,7 @@ impl Streams {
             Kind::Given(fd) => {
                 let call =
                     format!("descriptor {number}: fcntl({}, F_DUPFD_CLOEXEC)", fd.as_raw_fd());
+                // Above 2, as the standard library has it.
                 fd.try_clone().map_err(|error| Error::io(call, errno_of(&error)))?
             }
             Kind::Input(bytes) => {
@@ -110,12 +111,14 @@ impl Streams {
                 writer
             }
         };
-        Ok(Source::Given(above_stdio(theirs)?))
+        Ok(Source::Given(theirs))
     }
 }
 
 fn pipe() -> Result<(OwnedFd, OwnedFd)> {
-    pipe2(OFlag::O_CLOEXEC).map_err(|errno| Error::io("pipe2(O_CLOEXEC)", errno as i32))
+    let (reader, writer) =
+        pipe2(OFlag::O_CLOEXEC).map_err(|errno| Error::io("pipe2(O_CLOEXEC)", errno as i32))?;
+    Ok((above_stdio(reader)?, above_stdio(writer)?))
 }
 
 fn nonblocking(fd: OwnedFd) -> Result<File> {

@@ -114,13 +114,19 @@ fn reset_signals(without_handlers: bool) -> Result<(), Errno> {
     signal::set_mask(0).map(drop)
 }
 
+/// What the program's descriptor 2 can be a copy of; all else that is copied is above it.
+pub(crate) const STDOUT: i32 = 1;
+
 /// From here on the descriptor table is the child's own, so the host's cannot be harmed.
 fn set_up_descriptors(stdio: [Option<i32>; 3]) -> Result<(), Errno> {
     raw::own_descriptors(3, true)?;
     for (target, source) in (0..).zip(stdio) {
-        if let Some(source) = source {
-            raw::dup_onto(source, target)?;
+        let Some(source) = source else { continue };
+        // In a host that has closed its own, the number can be that of a descriptor of the library.
+        if source == STDOUT && !raw::is_inherited(source)? {
+            return Err(libc::EBADF);
         }
+        raw::dup_onto(source, target)?;
     }
     Ok(())
 }

@@ -62,7 +62,7 @@ fn cannot_execute(errno: i32, command: &Command, plan: &Plan) -> Error {
             Error::listing(ErrorKind::CannotExecute, vec![Problem::new("fs.read", message)])
                 .with_hint(
                     "grant these paths, and for a dynamic program its libraries: \
-                     `--fs-read /usr` is usual",
+                     fs.read of /usr is usual",
                 )
         }
         libc::ENOENT => match interpreter(&path) {

@@ -16,4 +16,4 @@ pub(crate) use deputy::{Deputy, Opening, Refusal};
 pub(crate) use directory::{Directory, NamedBy};
 pub(crate) use report::{RawUsage, Report};
 pub(crate) use start::{Session, Source, Start, Surroundings};
-pub(crate) use tree::{End, Hold, Running, Tree};
+pub(crate) use tree::{End, Hold, Running, Tree, has_event};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use nix::sys::resource::getrlimit;
 
-use super::child::{Action, Script};
+use super::child::{Action, STDOUT, Script};
 use super::command::Command;
 use super::directory::Directory;
 use super::report::Report;
@@ -168,7 +168,7 @@ fn numbers(prepared: &Prepared, stdio: &[Source; 3]) -> Result<[Option<RawFd>; 3
             Source::Null => Some(prepared.null()?.as_raw_fd()),
             Source::Given(fd) => Some(fd.as_raw_fd()),
             // The child sets up 1 before 2.
-            Source::Stdout => Some(1),
+            Source::Stdout => Some(STDOUT),
         };
     }
     Ok(numbers)

@@ -18,6 +18,7 @@ use super::start::{Session, Source, Start};
 use crate::error::{Error, ErrorKind, Result};
 use crate::step::Step;
 use crate::sys::clone::{Slots, clone, clone_without_handlers};
+use crate::sys::descriptor::above_stdio;
 use crate::sys::listener::Listener;
 use crate::sys::raw::Errno as RawErrno;
 use crate::sys::stack::StackPair;
@@ -83,11 +84,13 @@ impl Tree {
         });
         let keeper = start_keeper(&stacks, &orders, &start.report)
             .map_err(|errno| Error::step_failed(Step::Keeper, errno))?;
-        Ok(Tree {
-            keeper,
-            ended: false,
-            used: ManuallyDrop::new(Used { start, _orders: orders, stacks }),
-        })
+        let used = ManuallyDrop::new(Used { start, _orders: orders, stacks });
+        let mut tree = Tree { keeper, ended: false, used };
+        if tree.keeper.as_raw_fd() <= 2 {
+            // Above 2, where a host puts nothing else.
+            tree.keeper = tree.clone_keeper()?;
+        }
+        Ok(tree)
     }
 
     fn report(&self) -> &Report {
@@ -146,7 +149,7 @@ impl Tree {
         }
         let Some(fd) = self.report().take_program_fd() else { return Ok(None) };
         // SAFETY: the kernel has put this descriptor into our table, for us alone.
-        let program_fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        let program_fd = above_stdio(unsafe { OwnedFd::from_raw_fd(fd) })?;
         let Some(program) = self.report().program() else { return Ok(None) };
         let keeper_fd = self.clone_keeper()?;
         Ok(Some(Running { program, program_fd, keeper: self.report().keeper(), keeper_fd }))
@@ -199,7 +202,7 @@ impl Tree {
     }
 
     /// Waits until the keeper has ended and leaves no zombie of it.
-    fn reap(&mut self) {
+    pub(crate) fn reap(&mut self) {
         if self.ended {
             return;
         }
@@ -236,7 +239,7 @@ impl Drop for Tree {
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 impl Hold {
-    /// Waits for the listener of the tree's calls, once; `None` if its start failed before.
+    /// Waits for the listener of the tree's calls, once; `None` if the tree has ended before.
     ///
     /// # Errors
     ///
@@ -275,7 +278,7 @@ impl Hold {
 }
 
 /// Whether a descriptor has an event: of a pidfd, that its process has ended.
-pub(super) fn has_event(fd: BorrowedFd) -> Result<bool> {
+pub(crate) fn has_event(fd: BorrowedFd) -> Result<bool> {
     has_event_within(fd, 0)
 }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::guard::{Failed, caught};
+use super::journal::Journal;
 use crate::handler::{Handler, Mode, Observer, OnError, When};
 use crate::plan::Stage;
 use crate::syscall::Syscall;
@@ -71,6 +73,17 @@ pub(crate) struct Table(Vec<Option<Box<Chain>>>);
 impl Table {
     pub(crate) fn chain(&self, number: i32) -> Option<&Chain> {
         self.0.get(usize::try_from(number).ok()?)?.as_deref()
+    }
+
+    /// Tells every observer that a run has ended.
+    pub(super) fn tell_ended(&self, journal: &Journal) {
+        for chain in self.0.iter().flatten() {
+            for Registered { name, observer, .. } in &chain.observers {
+                if let Err(message) = caught(|| observer.ended()) {
+                    journal.note(Failed::new(message).of(chain.syscall, name));
+                }
+            }
+        }
     }
 
     /// The chain of `syscall`, made if there is none.

@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::dispatcher::Call;
 use crate::error::{Cause, HandlerError};
 use crate::handler::HandlerCtx;
+use crate::syscall::Syscall;
 
 /// Why somebody has failed.
 pub(super) struct Failed {
@@ -26,8 +27,13 @@ impl Failed {
 
     /// This failure of `name`, who was asked about `call`.
     pub(super) fn at(self, call: &Call, name: &str) -> HandlerError {
+        self.of(call.syscall, name)
+    }
+
+    /// This failure of `name`, who is registered for `syscall`.
+    pub(super) fn of(self, syscall: Syscall, name: &str) -> HandlerError {
         let Failed { message, cause } = self;
-        HandlerError { syscall: call.syscall, handler: name.to_owned(), message, cause }
+        HandlerError { syscall, handler: name.to_owned(), message, cause }
     }
 }
 
@@ -44,6 +50,11 @@ pub(super) fn guarded<T>(
         (Ok(_), Ok(Some(failed))) => Err(failed),
         (Err(payload), _) | (_, Err(payload)) => Err(Failed::new(panicked(payload))),
     }
+}
+
+/// Somebody else's code that is not about a call; what it panicked with, if it did.
+pub(crate) fn caught<T>(act: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(act)).map_err(panicked)
 }
 
 /// Why somebody failed who panicked.

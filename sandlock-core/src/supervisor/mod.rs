@@ -12,6 +12,7 @@ mod thread;
 pub(crate) use chain::{Link, Rank, Registered, Table};
 pub(crate) use deputy::Opening;
 pub(crate) use dispatcher::{Call, Dispatcher, POLICY};
+pub(crate) use guard::caught;
 pub(crate) use journal::Findings;
 pub(crate) use thread::Supervisor;
 

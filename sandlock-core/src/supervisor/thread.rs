@@ -1,31 +1,34 @@
 //! The supervisor's thread: it starts the tree, so that the kernel ends that with it, and answers the
 //! tree's calls until none can come any more.
 
-use std::io::{PipeReader, PipeWriter};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Sender, bounded};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::unistd::gettid;
 
 use super::deputy::Deputy;
 use super::dispatcher::{Calls, Dispatcher};
 use super::guard::message_of;
-use super::journal::Findings;
+use super::journal::{Findings, Journal};
 use crate::error::{Error, ErrorKind, Result};
 use crate::registry::Supervision;
-use crate::spawn::{Hold, Report, Start, Tree};
+use crate::spawn::{Hold, Report, Start, Tree, has_event};
+use crate::sys::descriptor::above_stdio;
 use crate::sys::listener::{Answer, Listener, Placing, Received};
-use crate::sys::raw::Errno;
-use crate::text::errno_of;
+use crate::sys::raw::{self, Errno};
 use crate::threads::start_deaf;
 
 /// A supervisor's thread. Dropping it waits for its end, which comes with that of the tree.
 pub(crate) struct Supervisor {
     thread: Option<JoinHandle<Result<Findings>>>,
-    /// Its other end is closed when the thread ends; only where somebody asked for that.
-    ended: Option<PipeReader>,
+    /// What the thread rings when it ends; only where somebody asked for that.
+    bell: Option<Arc<OwnedFd>>,
+    /// The thread, as the kernel calls it, once it has started the tree.
+    id: i32,
     /// What is known of the tree, once it has been started.
     report: Option<Arc<Report>>,
 }
@@ -39,15 +42,17 @@ impl Supervisor {
         watched: bool,
     ) -> Result<(Tree, Supervisor)> {
         let (started, tree) = bounded(1);
-        let (ended, end) = watched.then(pipe).transpose()?.unzip();
+        let bell = watched.then(bell).transpose()?.map(Arc::new);
+        let at_end = bell.clone().map(RingAtEnd);
         let serve = move || {
-            let _end: Option<PipeWriter> = end;
+            let _ring = at_end;
             serve(start, &supervision, &started)
         };
         let thread = start_deaf(|builder| builder.spawn(serve))?;
-        let mut supervisor = Supervisor { thread: Some(thread), ended, report: None };
+        let mut supervisor = Supervisor { thread: Some(thread), bell, id: 0, report: None };
         match tree.recv() {
-            Ok(tree) => {
+            Ok((tree, id)) => {
+                supervisor.id = id;
                 supervisor.report = Some(tree.shared_report());
                 Ok((tree, supervisor))
             }
@@ -57,13 +62,15 @@ impl Supervisor {
     }
 
     /// Becomes readable when the thread ends.
-    pub(crate) fn ended(&self) -> Option<BorrowedFd<'_>> {
-        self.ended.as_ref().map(AsFd::as_fd)
+    pub(crate) fn bell(&self) -> Option<BorrowedFd<'_>> {
+        self.bell.as_ref().map(|bell| bell.as_fd())
     }
 
-    /// Whether [`finish`](Supervisor::finish) does not wait.
-    pub(crate) fn has_ended(&self) -> bool {
-        self.is_abandoned() || self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    /// Whether [`finish`](Supervisor::finish) does not wait, of one that has a bell and whose tree has
+    /// ended.
+    pub(crate) fn has_ended(&self) -> Result<bool> {
+        let has_rung = self.bell().map_or(Ok(true), has_event)?;
+        Ok(has_rung || self.is_abandoned() || !raw::has_thread(self.id))
     }
 
     fn is_abandoned(&self) -> bool {
@@ -88,8 +95,20 @@ impl Drop for Supervisor {
     }
 }
 
-fn pipe() -> Result<(PipeReader, PipeWriter)> {
-    std::io::pipe().map_err(|error| Error::io("pipe2(O_CLOEXEC)", errno_of(&error)))
+/// An eventfd(2), not a pipe that is closed: a process that was forked has copies of both ends.
+fn bell() -> Result<OwnedFd> {
+    let bell = EventFd::from_flags(EfdFlags::EFD_CLOEXEC)
+        .map_err(|errno| Error::io("eventfd2(0, EFD_CLOEXEC)", errno as i32))?;
+    above_stdio(bell.into())
+}
+
+/// Rings when dropped.
+struct RingAtEnd(Arc<OwnedFd>);
+
+impl Drop for RingAtEnd {
+    fn drop(&mut self) {
+        raw::ring(self.0.as_raw_fd());
+    }
 }
 
 /// The standard library panics where a handler has ended the thread by exit(2), which no thread may.
@@ -104,16 +123,23 @@ fn lost() -> Error {
 
 /// The work of the thread. A tree whose supervision fails is ended by its keeper, when the thread
 /// ends.
-fn serve(start: Start, supervision: &Supervision, started: &Sender<Tree>) -> Result<Findings> {
+fn serve(
+    start: Start,
+    supervision: &Supervision,
+    started: &Sender<(Tree, i32)>,
+) -> Result<Findings> {
     let prepared = Arc::clone(&start.prepared);
     let tree = Tree::start(start)?;
     let hold = tree.hold()?;
-    if started.send(tree).is_err() {
+    if started.send((tree, gettid().as_raw())).is_err() {
         return Err(lost());
     }
     let notifications = supervision.notifications;
     let Some(listener) = hold.await_listener(notifications.receive_ends)? else {
-        return Ok(Findings::default());
+        // The tree has ended before this thread got that far, and made no call that is trapped.
+        let journal = Journal::default();
+        supervision.table.tell_ended(&journal);
+        return Ok(journal.take());
     };
     if notifications.sync_wake_up {
         let call = "ioctl(SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP)";
@@ -125,6 +151,7 @@ fn serve(start: Start, supervision: &Supervision, started: &Sender<Tree>) -> Res
     let dispatcher = Dispatcher::new(calls, Arc::clone(&supervision.table), deputy);
     let served = catch_unwind(AssertUnwindSafe(|| dispatcher.serve()));
     dispatcher.close();
+    supervision.table.tell_ended(dispatcher.journal());
     match served {
         Ok(Ok(())) => Ok(dispatcher.journal().take()),
         Ok(Err(errno)) => Err(Error::io("ioctl(SECCOMP_IOCTL_NOTIF_RECV)", errno)),

@@ -119,6 +119,13 @@ pub(crate) fn dup_onto(fd: i32, target: i32) -> Result<(), Errno> {
     check(unsafe { raw_syscall!(Sysno::dup3, fd, target, 0) }).map(drop)
 }
 
+/// fcntl(2) with F_GETFD: whether a program gets this descriptor.
+pub(crate) fn is_inherited(fd: i32) -> Result<bool, Errno> {
+    // SAFETY: the call takes numbers.
+    let flags = check(unsafe { raw_syscall!(Sysno::fcntl, fd, libc::F_GETFD) })?;
+    Ok(flags & libc::FD_CLOEXEC as usize == 0)
+}
+
 /// close_range(2) with CLOSE_RANGE_UNSHARE: gives the task a descriptor table of its own, with
 /// everything from `first` on closed, or marked close-on-exec.
 pub(crate) fn own_descriptors(first: u32, on_exec: bool) -> Result<(), Errno> {
@@ -150,6 +157,12 @@ pub(crate) fn monotonic_time() -> Duration {
     // SAFETY: the kernel writes one timespec of two 64-bit words.
     unsafe { raw_syscall!(Sysno::clock_gettime, libc::CLOCK_MONOTONIC, time.as_mut_ptr()) };
     Duration::new(time[0], time[1] as u32)
+}
+
+/// tgkill(2) with signal 0: whether this process has a thread of that id.
+pub(crate) fn has_thread(id: i32) -> bool {
+    // SAFETY: the call takes numbers.
+    check(unsafe { raw_syscall!(Sysno::tgkill, getpid(), id, 0) }) != Err(libc::ESRCH)
 }
 
 /// write(2) of a count of one to an event descriptor.

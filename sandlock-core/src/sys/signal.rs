@@ -116,3 +116,25 @@ pub(crate) fn may_signal(pid: i32) -> Result<(), Errno> {
     // SAFETY: the call takes two numbers.
     check(unsafe { raw_syscall!(Sysno::kill, pid, 0) }).map(drop)
 }
+
+/// tgkill(2) with the null signal: whether `thread` is a thread of `process`, and the caller may signal
+/// it.
+pub(crate) fn is_thread_of(process: u32, thread: u32) -> bool {
+    // SAFETY: the call takes three numbers.
+    check(unsafe { raw_syscall!(Sysno::tgkill, process, thread, 0) }).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_is_one_of_its_process_and_of_no_other() {
+        let process = std::process::id();
+        let thread = || nix::unistd::gettid().as_raw().cast_unsigned();
+        let other = std::thread::spawn(move || (thread(), is_thread_of(process, thread())));
+        let (other, is_ours) = other.join().unwrap();
+        assert!(is_ours && is_thread_of(process, process) && is_thread_of(process, thread()));
+        assert!(!is_thread_of(other, thread()) && !is_thread_of(process, i32::MAX.unsigned_abs()));
+    }
+}

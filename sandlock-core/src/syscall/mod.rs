@@ -8,6 +8,7 @@ mod paths;
 pub use arch::Arch;
 pub(crate) use groups::SOCKETS;
 pub use groups::{Class, GROUPS, Group};
+pub(crate) use paths::Begin;
 
 use std::fmt;
 

@@ -1,6 +1,8 @@
 //! Which arguments of a call point to a path, by the manual pages in section 2.
 
-use super::Syscall;
+use std::sync::OnceLock;
+
+use super::{Arch, Syscall};
 
 /// Where the paths of a call begin that do not begin with a slash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,8 +117,54 @@ impl Syscall {
     /// assert!(Syscall::READ.path_args().is_empty());
     /// ```
     pub fn path_args(self) -> &'static [usize] {
-        entry(self.name()).map_or(&[], |(_, _, arguments)| arguments)
+        entry_of(self).2
     }
+}
+
+/// Where a path begins that does not begin with a slash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begin {
+    /// In the task's working directory.
+    Cwd,
+    /// In the directory whose descriptor is this argument.
+    At(usize),
+    /// It is the text of a link, and begins where that will be.
+    Nowhere,
+}
+
+impl Syscall {
+    /// The arguments that [point to a path](Syscall::path_args), and where each begins.
+    pub(crate) fn paths(self) -> impl Iterator<Item = (usize, Begin)> {
+        let &(name, base, arguments) = entry_of(self);
+        arguments.iter().map(move |&argument| (argument, begin(name, base, argument)))
+    }
+}
+
+fn begin(name: &str, base: Base, argument: usize) -> Begin {
+    match (base, argument.checked_sub(1)) {
+        (_, None) if name.starts_with("symlink") => Begin::Nowhere,
+        (At, Some(directory)) => Begin::At(directory),
+        _ => Begin::Cwd,
+    }
+}
+
+static NONE: Entry = ("", Cwd, &[]);
+
+/// That of a call without paths, too. Observers ask for each call, so nothing is searched then.
+fn entry_of(call: Syscall) -> &'static Entry {
+    static BY_NUMBER: OnceLock<Vec<&Entry>> = OnceLock::new();
+    let entries = BY_NUMBER.get().unwrap_or_else(|| {
+        // Made outside of the lock, for which a process that is forked meanwhile would wait for ever.
+        let made = by_number();
+        BY_NUMBER.get_or_init(|| made)
+    });
+    entries.get(call.nr() as usize).copied().unwrap_or(&NONE)
+}
+
+fn by_number() -> Vec<&'static Entry> {
+    let numbers = 0..=Arch::NATIVE.newest();
+    let names = numbers.map(|number| Arch::NATIVE.name_of(number).unwrap_or(""));
+    names.map(|name| entry(name).unwrap_or(&NONE)).collect()
 }
 
 fn entry(name: &str) -> Option<&'static Entry> {
@@ -129,7 +177,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::syscall::Arch;
 
     /// Every other call: none of their arguments points to a path.
     const WITHOUT: &str = "
@@ -213,5 +260,21 @@ mod tests {
                 assert_eq!(*name, "symlinkat");
             }
         }
+    }
+
+    #[test]
+    fn every_path_begins_somewhere() {
+        let begins = |call: &str| {
+            let (name, base, arguments) = entry(call).unwrap();
+            arguments.iter().map(|argument| begin(name, *base, *argument)).collect::<Vec<_>>()
+        };
+        assert_eq!(begins("renameat2"), [Begin::At(0), Begin::At(2)]);
+        assert_eq!(begins("rename"), [Begin::Cwd, Begin::Cwd]);
+        assert_eq!(begins("symlinkat"), [Begin::Nowhere, Begin::At(1)]);
+        assert_eq!(begins("symlink"), [Begin::Nowhere, Begin::Cwd]);
+        assert_eq!(begins("inotify_add_watch"), [Begin::Cwd]);
+        assert_eq!(begins("fanotify_mark"), [Begin::At(3)]);
+        let found: Vec<_> = Syscall::LINKAT.paths().collect();
+        assert_eq!(found, [(1, Begin::At(0)), (3, Begin::At(2))]);
     }
 }

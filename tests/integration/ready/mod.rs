@@ -1,4 +1,6 @@
 //! The handlers and observers that come with the library.
 
 mod answers;
+mod audit;
 mod count;
+mod ended;
