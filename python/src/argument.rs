@@ -5,11 +5,12 @@ use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
-use pyo3::exceptions::{PyOverflowError, PyTypeError};
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyMemoryView};
+use sandlock::TaskError;
 
-use crate::error::{failed, unusable};
+use crate::error::{OrRaise, failed, unusable};
 
 /// A text or path: `str` as the file system has it, `bytes`, or an `os.PathLike` of either.
 pub(crate) fn os_string(object: &Bound<'_, PyAny>) -> PyResult<OsString> {
@@ -70,6 +71,29 @@ pub(crate) fn number<T: TryFrom<i128>>(name: &str, object: &Bound<'_, PyAny>) ->
 /// The 64 bits of a number; a negative one has those of its two's complement.
 pub(crate) fn register(name: &str, object: &Bound<'_, PyAny>) -> PyResult<u64> {
     number::<i64>(name, object).map(i64::cast_unsigned).or_else(|_| number(name, object))
+}
+
+/// An address of a task. What handlers reckon with comes from the program, which must not be able to make
+/// them fail: beyond 64 bits nothing is mapped.
+pub(crate) fn address(object: &Bound<'_, PyAny>) -> PyResult<u64> {
+    let py = object.py();
+    register("address", object).or_else(|error| match error.is_instance_of::<PyValueError>(py) {
+        true => Err(TaskError::Unmapped { address: u64::MAX, done: 0 }).or_raise(py),
+        false => Err(error),
+    })
+}
+
+/// How much of a task's memory is meant; as of [`address`], what no memory has is too much.
+pub(crate) fn size(object: &Bound<'_, PyAny>) -> PyResult<usize> {
+    number("size", object).or_else(|error| match object.gt(usize::MAX) {
+        Ok(true) => Ok(usize::MAX),
+        _ => Err(error),
+    })
+}
+
+/// The number of a task's descriptor, or AT_FDCWD, as the kernel reads it: the lower half of a register.
+pub(crate) fn task_fd(object: &Bound<'_, PyAny>) -> PyResult<i32> {
+    Ok(register("descriptor", object)? as i32)
 }
 
 /// A copy of the descriptor that `object` is, or that its `fileno()` says.

@@ -9,7 +9,7 @@ use pyo3::types::PyBytes;
 use sandlock::{ErrorKind, TaskError};
 
 use crate::action::NotifAction;
-use crate::argument::{bytes, copied_fd, os_string, path};
+use crate::argument::{self, bytes, copied_fd, number, os_string, task_fd};
 use crate::error::{OrRaise, plain};
 use crate::interpreter::forks;
 use crate::open_request::OpenRequest;
@@ -157,9 +157,10 @@ impl HandlerCtx {
     fn read<'py>(
         &self,
         py: Python<'py>,
-        address: u64,
-        size: usize,
+        address: &Bound<'py, PyAny>,
+        size: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyBytes>> {
+        let (address, size) = (argument::address(address)?, argument::size(size)?);
         let read = self.work(py, |call| call.read_child_mem(address, size))?;
         Ok(PyBytes::new(py, &read))
     }
@@ -171,9 +172,10 @@ impl HandlerCtx {
     fn read_cstr<'py>(
         &self,
         py: Python<'py>,
-        address: u64,
-        max: usize,
+        address: &Bound<'py, PyAny>,
+        max: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyBytes>> {
+        let (address, max) = (argument::address(address)?, argument::size(max)?);
         let read = self.work(py, |call| call.read_child_cstr(address, max))?;
         Ok(PyBytes::new(py, &read))
     }
@@ -188,13 +190,18 @@ impl HandlerCtx {
     /// Raises ArgumentError where the call has no such argument; otherwise as read_cstr(), with the
     /// kernel's limit of 4096 bytes.
     #[pyo3(signature = (index = None))]
-    fn read_path<'py>(&self, py: Python<'py>, index: Option<usize>) -> PyResult<Bound<'py, PyAny>> {
+    fn read_path<'py>(
+        &self,
+        py: Python<'py>,
+        index: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let index = index.map(|index| number("index", index)).transpose()?;
         let syscall = self.look(py, |call| call.syscall())?;
         let Some(index) = index.or_else(|| syscall.path_args().first().copied()) else {
             let message = format!("{syscall} has no argument that is a path");
             return Err(plain(py, ErrorKind::Argument, &message));
         };
-        path(py, self.work(py, |call| call.path_arg(index))?)
+        argument::path(py, self.work(py, |call| call.path_arg(index))?)
     }
 
     /// Writes to the task's memory at `address`, at most 16 MiB; also to pages that the task itself can only
@@ -203,24 +210,30 @@ impl HandlerCtx {
     /// Raises TaskMemoryError where not all of it could be written, and some may have been; otherwise as
     /// read().
     #[pyo3(signature = (address, data, /))]
-    fn write(&self, py: Python<'_>, address: u64, data: &Bound<'_, PyAny>) -> PyResult<()> {
-        let data = bytes(data)?;
+    fn write(
+        &self,
+        py: Python<'_>,
+        address: &Bound<'_, PyAny>,
+        data: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let (address, data) = (argument::address(address)?, bytes(data)?);
         self.work(py, |call| call.write_child_mem(address, &data))
     }
 
     /// `path` as a person would want to see it: absolute, with the directory that it is relative to, the
     /// task's own or that of its descriptor `directory`, and without ".", ".." and doubled slashes. For
-    /// display alone: never decide on it.
+    /// display alone: never decide on it. Of `directory` the lower 32 bits count, as for the kernel.
     #[pyo3(signature = (path, directory = None))]
     fn display_path<'py>(
         &self,
         py: Python<'py>,
         path: &Bound<'py, PyAny>,
-        directory: Option<i32>,
+        directory: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let text = os_string(path)?;
+        let directory = directory.map(task_fd).transpose()?;
         let shown = self.work(py, |call| call.display_path(directory, text))?;
-        crate::argument::path(py, shown)
+        argument::path(py, shown)
     }
 
     /// What the call asks to open, read from the task's memory.
@@ -247,16 +260,16 @@ impl HandlerCtx {
     }
 
     /// Puts a copy of `fd`, a number or an object with fileno(), into the task's table at `number`, closing
-    /// what is there, and leaves the call unanswered.
+    /// what is there, and leaves the call unanswered. Of `number` the lower 32 bits count, as for the kernel.
     #[pyo3(signature = (number, fd, cloexec = true))]
     fn replace_fd(
         &self,
         py: Python<'_>,
-        number: u32,
+        number: &Bound<'_, PyAny>,
         fd: &Bound<'_, PyAny>,
         cloexec: bool,
     ) -> PyResult<()> {
-        let fd = copied_fd(fd)?;
+        let (number, fd) = (task_fd(number)?.cast_unsigned(), copied_fd(fd)?);
         self.work(py, |call| call.replace_fd(number, &fd, cloexec))
     }
 

@@ -79,12 +79,18 @@ def nothing_is_left(request):
         # The traceback of a test that failed has everything that the test had.
         return
     request.node.funcargs.clear()
-    if belongings() - before:
-        gc.collect()
     try:
-        until(lambda: not belongings() - before, ENDS_WITHIN)
+        until(lambda: is_all_gone(before), ENDS_WITHIN)
     except AssertionError:
         pytest.fail(f"left behind: {sorted(belongings() - before)}")
+
+
+def is_all_gone(before: set[str]) -> bool:
+    if belongings() <= before:
+        return True
+    # Garbage goes when the threads have ended that had it.
+    gc.collect()
+    return belongings() <= before
 
 
 def belongings() -> set[str]:
