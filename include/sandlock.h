@@ -265,10 +265,20 @@
 #define SANDLOCK_STDIO_BYTES 6
 
 /**
+ * Whatever descriptor 1 is, so that both outputs keep their order. For descriptor 2 alone.
+ */
+#define SANDLOCK_STDIO_STDOUT 7
+
+/**
  * The caller's own descriptors, session and terminal: where 0, 1 and 2 are the terminal, Ctrl-C and
  * its like reach the program, as in a shell.
  */
 #define SANDLOCK_LAUNCH_INTERACTIVE 1
+
+/**
+ * None of the caller's variables: what the policy's process.env and `env` set is all there is.
+ */
+#define SANDLOCK_LAUNCH_CLEAR_ENV 2
 
 /**
  * Everybody let the call through, and the kernel carries it out; Landlock may still refuse it.
@@ -689,7 +699,7 @@ typedef struct {
      */
     uint64_t timeout_ms;
     /**
-     * SANDLOCK_LAUNCH_INTERACTIVE, or 0.
+     * SANDLOCK_LAUNCH_INTERACTIVE and SANDLOCK_LAUNCH_CLEAR_ENV, or 0.
      */
     uint64_t flags;
 } sandlock_launch;

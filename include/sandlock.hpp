@@ -751,6 +751,10 @@ public:
     /// Collected for the output, up to Launch::capture_limit. Not for descriptor 0.
     [[nodiscard]] static Stdio captured() { return Stdio(SANDLOCK_STDIO_CAPTURED); }
 
+    /// Whatever Launch::out() is, so that both outputs keep their order: `launch.err(Stdio::out())`.
+    /// For descriptor 2 alone.
+    [[nodiscard]] static Stdio out() { return Stdio(SANDLOCK_STDIO_STDOUT); }
+
     /// A copy of a descriptor, which stays the caller's and must be open when the program is
     /// started.
     [[nodiscard]] static Stdio fd(int number) {
@@ -823,6 +827,12 @@ public:
             throw Error(ErrorKind::argument, "the name of a variable contains '='");
         }
         variables_.push_back(detail::whole(name, "env") + "=" + detail::whole(value, "env"));
+        return *this;
+    }
+
+    /// None of the caller's variables: what the policy's process.env and env() set is all there is.
+    Launch &clear_env() {
+        flags_ |= SANDLOCK_LAUNCH_CLEAR_ENV;
         return *this;
     }
 

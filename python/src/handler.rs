@@ -14,7 +14,7 @@ use sandlock::{Handler, NotifAction, Observer};
 use crate::action;
 use crate::call::call;
 use crate::context::{HandlerCtx, Shown};
-use crate::interpreter::enter;
+use crate::interpreter::{enter, release};
 use crate::verdict::Verdict;
 
 static TASK_ERROR: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -31,8 +31,23 @@ pub(crate) struct Watcher {
 /// What Python raised, as an error of the crate: readable without the interpreter.
 #[derive(Debug)]
 pub(crate) struct Raised {
-    pub(crate) error: PyErr,
+    /// Always there until it is dropped.
+    error: Option<PyErr>,
     message: String,
+}
+
+impl Raised {
+    pub(crate) fn error(&self, py: Python<'_>) -> Option<PyErr> {
+        self.error.as_ref().map(|error| error.clone_ref(py))
+    }
+}
+
+/// Its traceback has everything that the handler had: that goes now, and not when somebody calls into
+/// this module the next time.
+impl Drop for Raised {
+    fn drop(&mut self) {
+        release(self.error.take());
+    }
 }
 
 impl fmt::Display for Raised {
@@ -46,12 +61,19 @@ impl std::error::Error for Raised {}
 impl From<PyErr> for Raised {
     fn from(error: PyErr) -> Raised {
         let message = error.to_string();
-        Raised { error, message }
+        Raised { error: Some(error), message }
     }
 }
 
 const ENDING: &str = "the Python interpreter is ending";
 const CLEARED: &str = "the sandbox has been collected as garbage";
+
+/// As of [`Raised`]: the last one who has it may be a thread of the library.
+impl Drop for Callable {
+    fn drop(&mut self) {
+        release(self.clear());
+    }
+}
 
 impl Callable {
     pub(crate) fn new(callable: Bound<'_, PyAny>) -> Callable {
@@ -92,7 +114,7 @@ impl Callable {
         match told {
             Some(Ok(())) => {}
             // Without a word of the hook for panics: this is not one of ours.
-            Some(Err(raised)) => resume_unwind(Box::new(raised.message)),
+            Some(Err(raised)) => resume_unwind(Box::new(raised.to_string())),
             None => resume_unwind(Box::new(ENDING.to_owned())),
         }
     }

@@ -81,6 +81,14 @@ pub(crate) fn leave(work: impl FnOnce()) {
     }
 }
 
+/// Drops something of Python's, in whatever thread. Where the interpreter is ending, it ends with that.
+pub(crate) fn release<T>(value: T) {
+    let mut value = Some(value);
+    if let Some(_visit) = Visit::begin() {
+        Python::try_attach(|_| drop(value.take()));
+    }
+}
+
 /// Called when the interpreter ends: from here on no handler is asked, and every call that one would
 /// have been asked about is refused. A handler that is still in Python after a second
 /// [stops there](crate::call).

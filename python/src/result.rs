@@ -370,8 +370,7 @@ impl HandlerFailure {
 
 /// What the handler raised, if it failed by that.
 pub(crate) fn cause_of(py: Python<'_>, failure: &HandlerError) -> Option<PyErr> {
-    let cause = failure.cause()?.downcast_ref::<Raised>()?;
-    Some(cause.error.clone_ref(py))
+    failure.cause()?.downcast_ref::<Raised>()?.error(py)
 }
 
 /// An object of plain data as a dictionary.

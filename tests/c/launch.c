@@ -97,12 +97,12 @@ static void nothing_behind_it_is_read(void)
 static void unknown_numbers_are_refused(void)
 {
     sandlock_launch launch = launch_of(WORDS("true"));
-    uint64_t flags[] = {2, 3, UINT64_C(1) << 32, UINT64_C(1) << 63, UINT64_MAX};
+    uint64_t flags[] = {4, 5, 7, UINT64_C(1) << 32, UINT64_C(1) << 63, UINT64_MAX};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         launch.flags = flags[i];
         REFUSED(ARGUMENT, &launch, "flags");
     }
-    uint32_t kinds[] = {7, 100, 0x10000, UINT32_MAX};
+    uint32_t kinds[] = {8, 100, 0x10000, UINT32_MAX};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         launch = launch_of(WORDS("true"));
         launch.in.kind = kinds[i];
@@ -160,7 +160,8 @@ static void streams_that_do_not_fit_are_refused(void)
 static void fields_that_a_kind_does_not_use_must_not_be_set(void)
 {
     uint32_t kinds[] = {SANDLOCK_STDIO_DEFAULT, SANDLOCK_STDIO_INHERIT, SANDLOCK_STDIO_NULL,
-                        SANDLOCK_STDIO_PIPED, SANDLOCK_STDIO_CAPTURED, SANDLOCK_STDIO_BYTES};
+                        SANDLOCK_STDIO_PIPED, SANDLOCK_STDIO_CAPTURED, SANDLOCK_STDIO_BYTES,
+                        SANDLOCK_STDIO_STDOUT};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         sandlock_launch launch = launch_of(WORDS("true"));
         sandlock_stdio *streams[] = {&launch.in, &launch.out, &launch.err};
@@ -297,6 +298,48 @@ static void inherited_streams_are_the_callers(void)
     CHECK_INT(close(out[0]), 0);
 }
 
+static void both_outputs_can_be_one(void)
+{
+    const char *script = "echo 1; echo 2 >&2; echo 3; echo 4 >&2";
+    sandlock_launch launch = launch_of(WORDS("sh", "-c", script));
+    PRINTS(&launch, "1\n3\n");
+    launch.err.kind = SANDLOCK_STDIO_STDOUT;
+    PRINTS(&launch, "1\n2\n3\n4\n");
+    size_t length = 1;
+    sandlock_output *output = LAUNCH(&launch);
+    sandlock_output_stderr(output, &length);
+    CHECK_INT(length, 0);
+    sandlock_output_free(output);
+
+    int out[2];
+    CHECK_INT(pipe2(out, O_CLOEXEC), 0);
+    launch.out = (sandlock_stdio){.kind = SANDLOCK_STDIO_FD, .fd = out[1]};
+    PRINTS(&launch, "");
+    CHECK_INT(close(out[1]), 0);
+    char text[64] = {0};
+    CHECK_INT(read_fully(out[0], text, sizeof text), 8);
+    CHECK_TEXT(text, "1\n2\n3\n4\n");
+    CHECK_INT(close(out[0]), 0);
+
+    launch.out = (sandlock_stdio){.kind = SANDLOCK_STDIO_PIPED};
+    sandlock_child *child = NULL;
+    OK(sandlock_sandbox_spawn(sandbox, &launch, &child, &error));
+    int reading = sandlock_child_stdout(child);
+    CHECK_INT(sandlock_child_stderr(child), -1);
+    memset(text, 0, sizeof text);
+    CHECK_INT(read_fully(reading, text, sizeof text), 8);
+    CHECK_TEXT(text, "1\n2\n3\n4\n");
+    CHECK_INT(close(reading), 0);
+    OK(sandlock_child_wait(child, NULL, &error));
+    sandlock_child_free(child);
+
+    launch.out = (sandlock_stdio){.kind = SANDLOCK_STDIO_STDOUT};
+    REFUSED(SANDLOCK_ERROR_COMMAND, &launch, "descriptor 1");
+    launch.out = launch.err = (sandlock_stdio){0};
+    launch.in.kind = SANDLOCK_STDIO_STDOUT;
+    REFUSED(SANDLOCK_ERROR_COMMAND, &launch, "descriptor 0");
+}
+
 static void what_is_captured_is_limited_and_counted(void)
 {
     const char *script = "printf 0123456789; printf abcde >&2";
@@ -341,6 +384,33 @@ static void variables_are_laid_over_the_policy(void)
     REFUSED(ARGUMENT, &launch, "without");
     launch.env = WORDS("=value");
     REFUSED(SANDLOCK_ERROR_COMMAND, &launch, "");
+    sandbox = saved;
+    sandlock_sandbox_free(other);
+}
+
+static void a_cleared_environment_has_none_of_the_callers(void)
+{
+    CHECK_INT(setenv("SANDLOCK_TEST_CALLERS", "caller", 1), 0);
+    sandlock_policy *policy = system_policy();
+    set(policy, "process.env", "FROM=policy");
+    sandlock_sandbox *other = sandbox_for(policy), *saved = sandbox;
+    sandbox = other;
+    sandlock_launch launch = launch_of(WORDS("sh", "-c", "echo $SANDLOCK_TEST_CALLERS $HOME $FROM $OWN"));
+    launch.env = WORDS("HOME=/here", "OWN=launch");
+    PRINTS(&launch, "caller /here policy launch\n");
+    launch.flags = SANDLOCK_LAUNCH_CLEAR_ENV;
+    PRINTS(&launch, "/here policy launch\n");
+    launch.env = NULL;
+    PRINTS(&launch, "policy\n");
+    launch.argv = WORDS("env");
+    PRINTS(&launch, "FROM=policy\n");
+    launch.env = WORDS("PATH=/nowhere");
+    REFUSED(SANDLOCK_ERROR_NOT_FOUND, &launch, "env");
+    launch.flags = SANDLOCK_LAUNCH_CLEAR_ENV | SANDLOCK_LAUNCH_INTERACTIVE;
+    launch.env = NULL;
+    launch.out.kind = SANDLOCK_STDIO_CAPTURED;
+    PRINTS(&launch, "FROM=policy\n");
+    CHECK_INT(unsetenv("SANDLOCK_TEST_CALLERS"), 0);
     sandbox = saved;
     sandlock_sandbox_free(other);
 }
@@ -454,8 +524,10 @@ int main(void)
     descriptors_stay_the_callers();
     a_spawned_program_has_the_only_copy();
     inherited_streams_are_the_callers();
+    both_outputs_can_be_one();
     what_is_captured_is_limited_and_counted();
     variables_are_laid_over_the_policy();
+    a_cleared_environment_has_none_of_the_callers();
     a_directory_is_where_it_starts();
     a_timeout_replaces_that_of_the_policy();
     a_command_has_at_least_a_word();

@@ -3,6 +3,7 @@
 #include "check.hpp"
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -54,6 +55,20 @@ static void variables_are_added_and_replaced() {
     CHECK_FAILS(argument, Launch{"true"}.env("A\0"s, "c"));
 }
 
+static void the_callers_variables_can_be_left_out() {
+    CHECK(::setenv("SANDLOCK_TEST_CALLERS", "caller", 1) == 0);
+    const Sandbox made{check::programs().set("process.env", "FROM=policy")};
+    const Launch launch =
+        Launch{"sh", "-c", "echo $SANDLOCK_TEST_CALLERS $FROM $OWN"}.env("OWN", "launch");
+    CHECK(made.run(launch).out() == "caller policy launch\n");
+    CHECK(made.run(Launch(launch).clear_env()).out() == "policy launch\n");
+    CHECK(made.run(Launch{"env"}.clear_env()).out() == "FROM=policy\n");
+    const Launch interactive = Launch{"env"}.clear_env().interactive().out(Stdio::captured());
+    CHECK(made.run(interactive).out() == "FROM=policy\n");
+    CHECK_FAILS(not_found, made.run(Launch{"env"}.clear_env().env("PATH", "/nowhere")));
+    CHECK(::unsetenv("SANDLOCK_TEST_CALLERS") == 0);
+}
+
 static void the_directory_is_another_one() {
     CHECK(sandbox().run(Launch{"pwd"}.cwd("/usr")).out() == "/usr\n");
     CHECK_FAILS(argument, Launch{"pwd"}.cwd("/usr\0"s));
@@ -82,6 +97,18 @@ static void streams_lead_where_they_are_said_to() {
     // Nobody would serve it.
     CHECK_FAILS(command, sandbox().run(Launch{"true"}.out(Stdio::piped())));
     CHECK_FAILS(command, sandbox().run(Launch{"true"}.in(Stdio::captured())));
+}
+
+static void both_outputs_can_be_one() {
+    const Launch launch = Launch{"sh", "-c", "echo 1; echo 2 >&2; echo 3"}.err(Stdio::out());
+    const Output output = sandbox().run(launch);
+    CHECK(output.out() == "1\n2\n3\n" && output.err().empty());
+    check::Pipe pipe;
+    CHECK(sandbox().run(Launch(launch).out(Stdio::fd(std::move(pipe.writing)))).out().empty());
+    CHECK(check::read_all(pipe.reading) == "1\n2\n3\n");
+    CHECK(sandbox().run(Launch(launch).out(Stdio::null())).success());
+    CHECK_FAILS(command, sandbox().run(Launch{"true"}.out(Stdio::out())));
+    CHECK_FAILS(command, sandbox().run(Launch{"true"}.in(Stdio::out())));
 }
 
 static void descriptors_that_were_given_live_as_long_as_the_launch() {
@@ -137,9 +164,11 @@ int main() {
         words_come_in_many_types,
         commands_that_are_none_are_refused,
         variables_are_added_and_replaced,
+        the_callers_variables_can_be_left_out,
         the_directory_is_another_one,
         input_is_bytes,
         streams_lead_where_they_are_said_to,
+        both_outputs_can_be_one,
         descriptors_that_were_given_live_as_long_as_the_launch,
         capture_is_limited,
         time_is_limited,

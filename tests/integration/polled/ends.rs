@@ -1,6 +1,6 @@
 //! Every way in which a run ends, and the whole tree with it.
 
-use std::io::{PipeReader, Write};
+use std::io::{PipeReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -228,4 +228,40 @@ fn the_tree_ends_with_its_host() {
         drop(output);
         read_to_end(tree);
     }
+}
+
+/// FIXME: the kernel tells a keeper of the end of a thread, and that one goes on as another program. In a
+/// thread of the library's (`spawn`), or in any other of the host's, exec ends the tree at once.
+#[test]
+fn a_host_that_executes_another_program_where_it_began_keeps_the_tree_until_that_ends() {
+    if !alone(here!()) {
+        return;
+    }
+    let sandbox = sandbox();
+    let (mut tree, output) = std::io::pipe().unwrap();
+    let (stdin, hold) = std::io::pipe().unwrap();
+    let (words, stderr) = std::io::pipe().unwrap();
+    // SAFETY: the copy goes on alone, and leaves as another program.
+    let pid = unsafe { libc::fork() };
+    if pid == 0 {
+        let launch = Launch::new([GUEST, "family"]).stdout(OwnedFd::from(output));
+        std::mem::forget(sandbox.run_polled(launch).unwrap());
+        drop(hold);
+        let mut other = std::process::Command::new("sh");
+        let other = other.args(["-c", "echo >&2; read line"]).stdin(stdin).stderr(stderr);
+        panic!("{}", std::os::unix::process::CommandExt::exec(other));
+    }
+    drop((output, stdin, stderr));
+    let mut printed = String::new();
+    while !printed.contains("family ok\n") {
+        let mut byte = [0];
+        assert_eq!(tree.read(&mut byte).unwrap(), 1, "{printed}");
+        printed.push(char::from(byte[0]));
+    }
+    assert!(is_readable(&words, PATIENCE), "the other program has begun");
+    assert!(!is_readable(&tree, Duration::from_millis(50)), "the tree has ended");
+    drop(hold);
+    read_to_end(tree);
+    // SAFETY: the copy is a child of this process that nobody else waits for.
+    unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
 }
