@@ -76,8 +76,8 @@ class Sandbox:
             policy = policy.with_settings(**settings)
         self._policy = policy
         self._name = name
-        self._native = _native.Sandbox(policy, name)
         self._registrations: list[Registration] = []
+        self._native = _native.Sandbox(policy, name)
 
     @property
     def policy(self) -> Policy:

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyMemoryView};
+use pyo3::types::{PyBool, PyBytes, PyInt, PyMemoryView};
 use sandlock::TaskError;
 
 use crate::error::{OrRaise, failed, unusable};
@@ -61,10 +61,18 @@ pub(crate) fn duration(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Durati
 /// A whole number of this type.
 pub(crate) fn number<T: TryFrom<i128>>(name: &str, object: &Bound<'_, PyAny>) -> PyResult<T> {
     let wrong = || unusable(object.py(), &format!("{name}: {object} is out of range"));
-    match object.extract::<i128>() {
+    match index(object)?.extract::<i128>() {
         Ok(value) => T::try_from(value).map_err(|_| wrong()),
         Err(error) if error.is_instance_of::<PyOverflowError>(object.py()) => Err(wrong()),
         Err(error) => Err(error),
+    }
+}
+
+/// What stands for a whole number: Python 3.9 would take a float for one.
+fn index<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    match object.is_instance_of::<PyInt>() {
+        true => Ok(object.clone()),
+        false => object.py().import("operator")?.call_method1("index", (object,)),
     }
 }
 

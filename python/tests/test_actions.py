@@ -142,7 +142,9 @@ class TestInjectFd:
 
 class TestInjectBytes:
     @pytest.mark.parametrize(
-        "data", [b"told", b"", bytearray(b"\0\xff"), memoryview(b"a.b.c.")[::2], b"x" * (3 << 20)]
+        "data",
+        [b"told", b"", bytearray(b"\0\xff"), memoryview(b"a.b.c.")[::2], b"x" * (3 << 20)],
+        ids=lambda data: type(data).__name__ + str(len(data)),
     )
     def test_the_call_returns_a_file_of_these_bytes(self, sandbox, data):
         serving(sandbox, NotifAction.inject_bytes(data))
