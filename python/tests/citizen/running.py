@@ -50,7 +50,8 @@ def run(program, *arguments, code=0, seconds=50, python=sys.executable, options=
         for words in LAST_WORDS:
             assert words not in ended.stderr, ended
         assert not ended.left, (ended.left, ended)
-        assert not list(scratch.rglob("*")), ended
+        files = list(scratch.rglob("*"))
+        assert not files, (files, ended)
     return ended
 
 
@@ -95,7 +96,7 @@ def interpreters():
 
 
 def says(python, version):
-    """Whether it is what its name says: it can be a script that finds nothing, or without a lock."""
+    """Whether it is what its name says, and not a script that finds nothing, or without a lock."""
     ask = "import sys, sysconfig as s; print('{}.{}'.format(*sys.version_info),"
     ask += " bool(s.get_config_var('Py_GIL_DISABLED')))"
     asked = subprocess.run([python, "-ISc", ask], capture_output=True, text=True)

@@ -24,11 +24,14 @@ def project(tmp_path):
     return tmp_path
 
 
-def tested(project, options, **more):
-    program = "import os, sys, pytest; os.chdir(sys.argv[1]); sys.path.insert(0, sys.argv[1])\n"
-    program += (
-        "sys.exit(pytest.main(['-q', '-W', 'error', '-p', 'no:cacheprovider', *sys.argv[2:]]))"
-    )
+def run_pytest(project, options, **more):
+    program = """
+import os, sys, pytest
+folder, *options = sys.argv[1:]
+os.chdir(folder)
+sys.path.insert(0, folder)
+sys.exit(pytest.main(["-q", "-W", "error", "--basetemp", folder + "/tmp", *options]))
+"""
     return run(program, str(project), *options, **more)
 
 
@@ -36,11 +39,11 @@ def tested(project, options, **more):
 def test_the_tests_of_a_project_pass(project, how):
     if "-n" in OPTIONS[how]:
         pytest.importorskip("xdist")
-    ended = tested(project, OPTIONS[how])
+    ended = run_pytest(project, OPTIONS[how])
     assert "38 passed, 1 skipped" in ended.stdout, ended
 
 
 def test_a_failure_shows_the_result(project):
-    ended = tested(project, [], code=1, env={"SHOULD_FAIL": "1"})
+    ended = run_pytest(project, [], code=1, env={"SHOULD_FAIL": "1"})
     assert "1 failed, 38 passed" in ended.stdout, ended
     assert r"<Result exited exit_code=3 stdout='' stderr='why\n'>" in ended.stdout, ended

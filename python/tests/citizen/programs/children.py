@@ -14,8 +14,9 @@ import sys
 import threading
 import warnings
 
-import sandlock
 from citizen import let_through, nothing_left, sandbox, wait_until
+
+import sandlock
 
 # Of wait(2): children of every kind, also those whose end is told by no signal.
 WALL = 0x40000000

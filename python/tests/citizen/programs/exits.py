@@ -28,8 +28,9 @@ class Early:
 
 early = Early()
 
-import sandlock  # noqa: E402
 from citizen import ENDLESS, children, let_through, ready, sandbox, wait_until  # noqa: E402
+
+import sandlock  # noqa: E402
 
 # It asks a handler again and again.
 ASKING = ["sh", "-c", "echo ready; while :; do sh -c :; done"]
@@ -291,9 +292,9 @@ def closed_loop():
     # Python says that they are pending, and not what else could be wrong.
     for run in runs:
         run._log_destroy_pending = False
-    runs.clear()
+    del run, runs
     gc.collect()
-    assert not children(), "they ended with their tasks"
+    wait_until(lambda: not children(), "they end with their tasks")
 
 
 def open_loop():

@@ -1,5 +1,5 @@
-"""Programs that fork, start others and become daemons, after they have used sandboxes and while some
-run.
+"""Programs that fork, start others and become daemons, after they have used sandboxes and while
+some run.
 
     forks.py WAY
 """
@@ -12,8 +12,9 @@ import tempfile
 import threading
 import warnings
 
-import sandlock
 from citizen import ENDLESS, children, let_through, nothing_left, ready, sandbox, wait_until
+
+import sandlock
 
 # As a program that forks with threads there: it knows what it does.
 warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
@@ -106,7 +107,7 @@ def forked_with_running():
 
 
 def started():
-    """Other programs get nothing of the library: neither descriptors nor signals that are blocked."""
+    """Other programs get nothing of the library: neither descriptors nor blocked signals."""
     seen = set()
     over = threading.Event()
 
@@ -139,9 +140,7 @@ def spawned():
     )
     cat = ["cat", "/etc/passwd"]
     for confine, code in ((None, 0), (lambda: sandlock.confine_self(policy), 1)):
-        done = subprocess.run(
-            cat, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=confine
-        )
+        done = subprocess.run(cat, capture_output=True, preexec_fn=confine)
         assert done.returncode == code, done
     assert subprocess.run(["true"], preexec_fn=use_all).returncode == 0
     use_all()

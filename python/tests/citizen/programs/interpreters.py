@@ -52,8 +52,9 @@ def use():
 
 
 def use_everything():
-    import sandlock
     from citizen import let_through, sandbox
+
+    import sandlock
 
     box, asked = sandbox(), []
 

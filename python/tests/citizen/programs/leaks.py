@@ -10,8 +10,9 @@ import mmap
 import sys
 import tracemalloc
 
-import sandlock
 from citizen import ENDLESS, let_through, nothing_left, sandbox
+
+import sandlock
 
 PAGE = mmap.PAGESIZE
 # What may come and go: caches, and the allocator's reserve.

@@ -12,8 +12,9 @@ import resource
 import sys
 
 import citizen
-import sandlock
 from citizen import let_through, nothing_left, sandbox
+
+import sandlock
 
 PR_SET_DUMPABLE = 4
 NOBODY = 65534

@@ -1,5 +1,5 @@
-"""Notebooks: streams that are not what they seem, code that runs in a thread beside an event loop or
-inside of one, and Ctrl-C.
+"""Notebooks: streams that are not what they seem, code that runs in a thread beside an event loop
+or inside of one, and Ctrl-C.
 
     notebook.py WAY
 """
@@ -14,7 +14,6 @@ import tempfile
 import threading
 import traceback
 
-import sandlock
 from citizen import (
     ENDLESS,
     children,
@@ -25,6 +24,8 @@ from citizen import (
     sandbox,
     wait_until,
 )
+
+import sandlock
 
 SAYS = ["sh", "-c", "cat; echo out; echo err >&2"]
 

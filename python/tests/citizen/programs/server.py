@@ -117,7 +117,7 @@ async def clients_leave(box):
             raise
 
     async def impatient(number):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /%d HTTP/1.1\r\n\r\n" % number)
         await writer.drain()
         pids.append(int(await first_line(pipes[number][0])))

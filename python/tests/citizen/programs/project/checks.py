@@ -7,6 +7,7 @@ import sys
 import threading
 
 import pytest
+
 import sandlock
 
 
@@ -49,7 +50,7 @@ def test_its_own_streams(sandbox, tmp_path):
 
 
 def test_raises(sandbox):
-    with pytest.raises(sandlock.ExitError, match="exited with 3.*'why'") as raised:
+    with pytest.raises(sandlock.ExitError, match=r"exited with 3.*'why'") as raised:
         sandbox.run(["sh", "-c", "echo why >&2; exit 3"], check=True)
     assert raised.value.result.exit_code == 3
     with pytest.raises(FileNotFoundError):

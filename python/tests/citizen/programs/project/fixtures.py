@@ -1,6 +1,7 @@
 """What the tests of a project share that uses the package."""
 
 import pytest
+
 import sandlock
 
 
