@@ -14,12 +14,20 @@ use crate::error::{OrRaise, failed, unusable};
 
 /// A text or path: `str` as the file system has it, `bytes`, or an `os.PathLike` of either.
 pub(crate) fn os_string(object: &Bound<'_, PyAny>) -> PyResult<OsString> {
-    // Where it is neither, or raises, Python says so.
-    let path = object.py().import("os")?.call_method1("fspath", (object,))?;
+    let path = fspath(object)?;
     match path.cast::<PyBytes>() {
         Ok(bytes) => Ok(OsString::from_vec(bytes.as_bytes().to_vec())),
         Err(_) => path.extract(),
     }
+}
+
+/// What os.fspath() gives: where it is neither, or raises, Python says so. Nothing is imported, which
+/// destructors cannot do that run when the interpreter ends.
+#[allow(unsafe_code)]
+fn fspath<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: the object is alive and the interpreter held; a new reference comes back, or null with an
+    // exception.
+    unsafe { Bound::from_owned_ptr_or_err(object.py(), pyo3::ffi::PyOS_FSPath(object.as_ptr())) }
 }
 
 /// A path as Python has paths: any bytes survive.

@@ -60,9 +60,14 @@ impl Run {
     }
 
     fn ended(&self, py: Python<'_>) -> PyResult<Option<sandlock::Output>> {
-        let advanced = py.detach(|| match &mut *self.polled() {
-            Some(polled) => polled.advance(),
-            None => Ok(None),
+        let advanced = py.detach(|| {
+            let mut polled = self.polled();
+            let advanced = polled.as_mut().map_or(Ok(None), Polled::advance);
+            if !matches!(advanced, Ok(None)) {
+                // Its end has been told: dropping it waits for nobody.
+                drop(polled.take());
+            }
+            advanced
         });
         advanced.or_raise(py)
     }
@@ -105,7 +110,7 @@ impl Run {
     /// moment. Signal handlers of Python run meanwhile.
     fn end(&self, py: Python<'_>) -> PyResult<()> {
         self.kill(py)?;
-        let mut patience = 4;
+        let mut patience = if self.polled().is_some() { 4 } else { 0 };
         while patience > 0 && self.ended(py).is_ok_and(|output| output.is_none()) {
             self.wait_for_events(py)?;
             patience -= i32::from(self.is_gone());
