@@ -102,25 +102,28 @@ impl Run {
     }
 
     /// Whether nothing of the tree is left; a handler may still be asked.
-    fn is_gone(&self) -> bool {
-        self.polled().as_ref().is_none_or(Polled::is_gone)
+    fn is_gone(&self, py: Python<'_>) -> bool {
+        py.detach(|| self.polled().as_ref().is_none_or(Polled::is_gone))
     }
 
     /// Ends the tree, and waits until it is gone; a handler that is still being asked is waited for a
     /// moment. Signal handlers of Python run meanwhile.
     fn end(&self, py: Python<'_>) -> PyResult<()> {
         self.kill(py)?;
-        let mut patience = if self.polled().is_some() { 4 } else { 0 };
+        let is_there = py.detach(|| self.polled().is_some());
+        let mut patience = if is_there { 4 } else { 0 };
         while patience > 0 && self.ended(py).is_ok_and(|output| output.is_none()) {
             self.wait_for_events(py)?;
-            patience -= i32::from(self.is_gone());
+            patience -= i32::from(self.is_gone(py));
         }
         Ok(())
     }
 
     /// Lets go of it. What is left of the tree is ended, and not waited for.
     fn close(&self, py: Python<'_>) {
-        let_go(py, self.polled().take());
+        // Never with the interpreter held: who has the lock may wait for a thread that wants to enter.
+        let polled = py.detach(|| self.polled().take());
+        let_go(py, polled);
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
