@@ -30,12 +30,15 @@ bench: setup
 		--no-index --no-build-isolation --no-deps --force-reinstall ./python
 	cargo run --release --quiet -p sandlock-bench
 
+# Where Python is written as its users write it.
+PYTHON := python examples/python bench/programs
+
 # What other files are generated from is compared with them here; `make generate` rewrites them.
 lint: setup
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
-	.venv/bin/ruff format --quiet --check python
-	.venv/bin/ruff check --quiet python
+	.venv/bin/ruff format --quiet --config python/pyproject.toml --check $(PYTHON)
+	.venv/bin/ruff check --quiet --config python/pyproject.toml $(PYTHON)
 	cd python && ../.venv/bin/mypy --no-error-summary
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	cargo run --quiet -p sandlock-cli --example generate -- --check

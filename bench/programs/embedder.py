@@ -71,7 +71,9 @@ subjects = {
     "subprocess": timed(lambda: subprocess.run(["/bin/true"], check=True)),
     "captured": timed(lambda: subprocess.run(["/bin/true"], check=True, capture_output=True)),
     "run": timed(lambda: plain.run(["/bin/true"], check=True)),
-    "inherited": timed(lambda: plain.run(["/bin/true"], check=True, stdout=INHERIT, stderr=INHERIT)),
+    "inherited": timed(
+        lambda: plain.run(["/bin/true"], check=True, stdout=INHERIT, stderr=INHERIT)
+    ),
     "ready": inside(with_handler("getppid", Return(ANSWER)), "answered"),
     "callable": inside(with_handler("getppid", answer), "answered"),
     "path": inside(with_handler("chdir", answer_path), "path"),

@@ -9,7 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use sandlock::{
-    HandlerCtx, HandlerOptions, NotifAction, Observer, Sandbox, Syscall, TaskError, Verdict, When,
+    Audit, Count, HandlerCtx, HandlerOptions, NotifAction, Observer, Return, Sandbox, Syscall,
+    TaskError, Verdict, When,
 };
 
 use crate::rounds::{interleave, median};
@@ -28,7 +29,7 @@ const ANSWER: i64 = 42;
 const DEADLINE: Duration = Duration::from_secs(5);
 
 pub(crate) fn rows() -> Vec<Row> {
-    [answered(), excluded(), opened()].into_iter().flatten().collect()
+    [answered(), ready(), audited(), excluded(), opened()].into_iter().flatten().collect()
 }
 
 fn answered() -> Vec<Row> {
@@ -58,6 +59,49 @@ fn answered() -> Vec<Row> {
         row("with a path of 64 bytes", &path_floor, &path, Some(ANSWER_GOAL)),
         row("the same, to a loop across sessions", &path_session_floor, &path, None),
         row("a pooled handler's answer", &floor, &pooled, None),
+    ]
+}
+
+/// Handlers and observers that come with the library.
+fn ready() -> Vec<Row> {
+    let returned = handled(Syscall::GETPPID, Return::new(ANSWER));
+    let count = Count::new();
+    let counted = sandbox().add_observer(Syscall::GETPPID, count.clone()).expect("observed");
+    let both = returned.clone().add_observer(Syscall::GETPPID, count).expect("observed");
+    let [floor, continued_floor, returned, counted, both] = interleave(
+        [
+            bare("answered"),
+            bare("getppid"),
+            inside(&returned, "answered"),
+            inside(&counted, "getppid"),
+            inside(&both, "answered"),
+        ],
+        ROUNDS,
+    );
+    vec![
+        row("Return", &floor, &returned, Some(ANSWER_GOAL)),
+        row("Count", &continued_floor, &counted, Some(ANSWER_GOAL)),
+        row("Count and Return", &floor, &both, Some(ANSWER_GOAL)),
+    ]
+}
+
+/// By themselves: their files keep the kernel busy afterwards.
+fn audited() -> Vec<Row> {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let audit = Audit::to_file(file.path()).expect("it can be opened");
+    let audited = |syscall| {
+        let sandbox = handled(syscall, Return::new(ANSWER));
+        sandbox.add_observer(syscall, audit.clone()).expect("observed")
+    };
+    let (plain, path) = (audited(Syscall::GETPPID), audited(Syscall::CHDIR));
+    let [floor, path_floor, plain, path] = interleave(
+        [bare("answered"), bare("path"), inside(&plain, "answered"), inside(&path, "path")],
+        ROUNDS,
+    );
+    assert_eq!(audit.dropped(), 0, "every call is recorded");
+    vec![
+        row("Audit to a file, and Return", &floor, &plain, None),
+        row("the same with a path of 64 bytes", &path_floor, &path, None),
     ]
 }
 
@@ -154,14 +198,14 @@ pub(crate) fn answer_path(cx: &HandlerCtx<'_>) -> Result<NotifAction, TaskError>
 pub(crate) fn chained() -> Sandbox {
     handled(Syscall::GETPPID, |_: &HandlerCtx<'_>| NotifAction::Continue)
         .add_handler(Syscall::GETPPID, answer)
-        .and_then(|sandbox| sandbox.add_observer(Syscall::GETPPID, Count::default()))
+        .and_then(|sandbox| sandbox.add_observer(Syscall::GETPPID, Calls::default()))
         .expect("observed")
 }
 
 #[derive(Default)]
-struct Count(AtomicU64);
+struct Calls(AtomicU64);
 
-impl Observer for Count {
+impl Observer for Calls {
     fn call(&self, _: &HandlerCtx<'_>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }

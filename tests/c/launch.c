@@ -403,13 +403,13 @@ static void a_cleared_environment_has_none_of_the_callers(void)
     launch.env = NULL;
     PRINTS(&launch, "policy\n");
     launch.argv = WORDS("env");
-    PRINTS(&launch, "FROM=policy\n");
+    PRINTS(&launch, "FROM=policy\nPATH=/usr/bin:/bin\n");
     launch.env = WORDS("PATH=/nowhere");
     REFUSED(SANDLOCK_ERROR_NOT_FOUND, &launch, "env");
     launch.flags = SANDLOCK_LAUNCH_CLEAR_ENV | SANDLOCK_LAUNCH_INTERACTIVE;
     launch.env = NULL;
     launch.out.kind = SANDLOCK_STDIO_CAPTURED;
-    PRINTS(&launch, "FROM=policy\n");
+    PRINTS(&launch, "FROM=policy\nPATH=/usr/bin:/bin\n");
     CHECK_INT(unsetenv("SANDLOCK_TEST_CALLERS"), 0);
     sandbox = saved;
     sandlock_sandbox_free(other);

@@ -114,7 +114,7 @@ pub(crate) fn read_to_end(mut reader: impl Read + Send + 'static) -> String {
         reader.read_to_end(&mut bytes).unwrap();
         sender.send(bytes).unwrap();
     });
-    let bytes = receiver.recv_timeout(Duration::from_secs(60)).expect("somebody holds the output");
+    let bytes = receiver.recv_timeout(Duration::from_secs(180)).expect("somebody holds the output");
     String::from_utf8_lossy(&bytes).into_owned()
 }
 

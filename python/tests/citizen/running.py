@@ -1,5 +1,6 @@
 """How tests run the programs of this folder."""
 
+import glob
 import json
 import os
 import pathlib
@@ -60,7 +61,7 @@ def source(program):
 
 
 def wardened(command, seconds, env, folder):
-    # The warden's own files are elsewhere, and its interpreter takes nothing from the environment.
+    # Its interpreter takes nothing from the environment, which is the program's.
     warden = [sys.executable, "-I", "-S", str(HERE / "warden.py"), str(seconds), *command]
     done = subprocess.run(warden, env=env, cwd=folder, capture_output=True, timeout=seconds + 60)
     assert done.returncode == 0, done
@@ -70,6 +71,8 @@ def wardened(command, seconds, env, folder):
 def environment(scratch, package, python, more):
     env = {**os.environ, "TMPDIR": str(scratch), "HOME": str(scratch), "PYTHONFAULTHANDLER": "1"}
     env["PYTHONDONTWRITEBYTECODE"] = "1"
+    # Without folders that this user cannot read.
+    env["PATH"] = "/usr/bin:/bin"
     path = [str(PROGRAMS)]
     if python != sys.executable:
         # The package alone, not what else is installed beside it.
@@ -88,10 +91,10 @@ def interpreters():
     for minor in range(9, 20):
         version = f"3.{minor}"
         candidates = [shutil.which(f"python{version}")]
-        candidates += sorted(pathlib.Path(pyenv, "versions").glob(f"{version}.*/bin/python3"))
+        candidates += sorted(glob.glob(f"{pyenv}/versions/{version}.*/bin/python3"))
         for path in filter(None, candidates):
             if version not in found and says(path, version):
-                found[version] = str(path)
+                found[version] = path
     return found
 
 

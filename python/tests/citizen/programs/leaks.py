@@ -111,8 +111,8 @@ def a_failure(number):
 KINDS = {
     "runs": (a_run, 2000),
     "processes": (a_process, 1000),
-    "calls": (some_calls, 20),
-    "tasks": (some_tasks, 10),
+    "calls": (some_calls, 24),
+    "tasks": (some_tasks, 12),
     "failures": (a_failure, 900),
 }
 
@@ -124,15 +124,15 @@ def resident():
 
 def main(kind, share):
     work, count = KINDS[kind]
-    count = max(4, int(count * share))
+    count = int(count * share)
     repeat(work, count // 4)
     before = resident()
-    repeat(work, count)
+    repeat(work, count // 2)
     grown = resident() - before
     tracemalloc.start()
-    repeat(work, count // 8)
+    repeat(work, count // 12)
     traced = tracemalloc.get_traced_memory()[0]
-    repeat(work, count // 4)
+    repeat(work, count // 6)
     traced = tracemalloc.get_traced_memory()[0] - traced
     print(f"{count} {kind}: {grown >> 10} KiB resident, {traced >> 10} KiB of objects")
     assert grown < RESIDENT, grown
