@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import platform
-import subprocess
-import sys
 import textwrap
+
+from interpreters import printed
 
 NUMBERS = {
     "x86_64": {"landlock_create_ruleset": 444, "setsid": 112},
@@ -28,10 +28,6 @@ assert libc.prctl(22, 2, shown) == 0, ctypes.get_errno()  # PR_SET_SECCOMP, SECC
 """
 
 
-def run_without(call: str, code: str) -> str:
+def printed_without(call: str, code: str) -> str:
     """What `code` prints in a Python of its own, where `call` is missing."""
-    command = [sys.executable, "-c", FILTER + textwrap.dedent(code), str(NUMBERS[call])]
-    # In the root: `python -c` looks for modules in the current directory, too.
-    ended = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=30)
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
+    return printed(FILTER + textwrap.dedent(code), str(NUMBERS[call]))

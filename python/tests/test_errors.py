@@ -7,7 +7,7 @@ import pickle
 
 import pytest
 from guests import python
-from lacking import run_without
+from lacking import printed_without
 
 import sandlock
 from sandlock import NotifAction, Policy, Sandbox, SandlockError, _errors
@@ -153,7 +153,7 @@ class TestSituations:
             except sandlock.UnsupportedError as error:
                 print(error.kind, type(error).__name__, error)
         """
-        printed = run_without("landlock_create_ruleset", code)
+        printed = printed_without("landlock_create_ruleset", code)
         assert printed.startswith("unsupported UnsupportedError ")
         assert "Landlock" in printed
 
@@ -198,7 +198,7 @@ class TestSituations:
             except sandlock.SpawnError as error:
                 print(type(error).__name__, error.step, error.errno, sep="; ")
         """
-        printed = run_without("setsid", code)
+        printed = printed_without("setsid", code)
         assert printed == f"SpawnError; start a new session; {errno.ENOSYS}\n"
 
     def test_io(self, sandbox):

@@ -341,9 +341,10 @@ class TestSignals:
     def test_a_program_may_end_in_order(self, sandbox):
         code = """
 import signal, sys
-signal.signal(signal.SIGUSR1, lambda *_: sys.exit(7))
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
 print("ready", flush=True)
-while True: signal.pause()
+signal.sigwait([signal.SIGUSR1])
+sys.exit(7)
 """
         with running(sandbox, python(code)) as process:
             process.send_signal(signal.SIGUSR1)
