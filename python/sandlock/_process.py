@@ -137,15 +137,19 @@ class Process:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is not None:
-            self._child.kill()
-        self._close_pipes()
+        if error is None:
+            self._close_pipes()
+            self.wait()
+            return
+        self._child.kill()
         try:
             self.wait()
         except SandlockError:
             # What the block raised says more.
-            if error is None:
-                raise
+            pass
+        finally:
+            # Not before: a program whose input ends may end by itself instead.
+            self._close_pipes()
 
     def _close_pipes(self) -> None:
         for stream in (self.stdin, self.stdout, self.stderr):
