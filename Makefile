@@ -37,9 +37,9 @@ PYTHON := python examples/python bench/programs
 lint: setup
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
-	.venv/bin/ruff format --quiet --config python/pyproject.toml --check $(PYTHON)
-	.venv/bin/ruff check --quiet --config python/pyproject.toml $(PYTHON)
-	cd python && ../.venv/bin/mypy --no-error-summary
+	.venv/bin/ruff format --quiet --no-cache --config python/pyproject.toml --check $(PYTHON)
+	.venv/bin/ruff check --quiet --no-cache --config python/pyproject.toml $(PYTHON)
+	cd python && ../.venv/bin/mypy --cache-dir ../target/mypy --no-error-summary
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 	cargo run --quiet -p sandlock-cli --example generate -- --check
 
