@@ -411,7 +411,19 @@ class TestEnd:
             pids = [one.pid for one in process.processes()]
             raise LookupError("mine")
         assert process.poll().reason == "killed"
+        assert process.stdin.closed
         assert not any(map(is_there, pids))
+
+    def test_a_context_that_raises_does_not_look_like_the_end_of_the_input(self, writing, job):
+        # Again and again, because the program would have to be quick.
+        command = ["sh", "-c", 'read line; : >"$0"', job / "done"]
+        for _ in range(20):
+            with pytest.raises(LookupError), writing.popen(command, stdin=PIPE):
+                raise LookupError
+        assert not (job / "done").exists()
+        with writing.popen(command, stdin=PIPE):
+            pass
+        assert (job / "done").exists()
 
     def test_a_context_raises_what_a_handler_raised(self, sandbox):
         sandbox.add_handler("uname", lambda ctx: 1 / 0)
