@@ -46,14 +46,13 @@ class Server:
         self.cancelled += 1
 
 
-async def ask(port, path, is_patient=True):
+async def ask(port, path):
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /%s HTTP/1.1\r\n\r\n" % path.encode())
     await writer.drain()
-    if is_patient:
-        answer = await reader.read()
-        assert answer.startswith(b"HTTP/1.1 200 OK"), answer
-        assert answer.endswith(b"\r\n\r\n" + path.encode() + b"\n"), answer
+    answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 200 OK"), answer
+    assert answer.endswith(b"\r\n\r\n" + path.encode() + b"\n"), answer
     writer.close()
     await writer.wait_closed()
 
