@@ -151,32 +151,3 @@ def test_importing_it_imports_nothing_that_takes_long():
     more = set(loaded) - set(ast.literal_eval(output_of(sys.executable, "-c", before)))
     assert "sandlock._native" in more
     assert not more & {"asyncio", "inspect", "selectors", "signal", "subprocess", "typing"}
-
-
-def test_the_types_of_the_native_module_are_those_of_its_stub(tmp_path):
-    pytest.importorskip("mypy")
-    said = mypy(tmp_path, "mypy.stubtest", "sandlock._native")
-    assert "Success" in said.stdout, said.stdout
-
-
-def test_checkers_see_the_types_of_the_package(tmp_path):
-    pytest.importorskip("mypy")
-    program = tmp_path / "program.py"
-    program.write_text(
-        "from typing import Optional\n"
-        "import sandlock\n"
-        'sandbox = sandlock.Sandbox(fs_readable=["/usr"])\n'
-        'code: Optional[int] = sandbox.run(["true"]).exit_code\n'
-    )
-    accepted = mypy(tmp_path, "mypy", "--strict", program)
-    assert accepted.returncode == 0, accepted.stdout
-    program.write_text('import sandlock\nsandlock.Sandbox(fs_raedable=["/usr"])\n')
-    refused = mypy(tmp_path, "mypy", "--strict", program)
-    assert 'Unexpected keyword argument "fs_raedable"' in refused.stdout
-
-
-def mypy(folder, module, *arguments):
-    """Runs it in a folder of the test, where it keeps what it knows."""
-    return subprocess.run(
-        [sys.executable, "-m", module, *arguments], cwd=folder, capture_output=True, text=True
-    )

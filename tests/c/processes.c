@@ -11,8 +11,8 @@ static sandlock_child *spawn(const sandlock_sandbox *sandbox, const char *const 
     return child;
 }
 
-/* The list, when it has so many, and the last one has its command: for a moment in its execve(2) a
- * process has that of its parent, or none. */
+/* The list, when it has so many, and the first and the last one have their commands: for a moment in
+ * its execve(2) a process has that of its parent, or none. */
 static sandlock_processes *processes_of(const sandlock_child *child, size_t count, const char *command)
 {
     sandlock_processes *processes = NULL;
@@ -20,7 +20,8 @@ static sandlock_processes *processes_of(const sandlock_child *child, size_t coun
     for (;;) {
         OK(sandlock_child_processes(child, &processes, &error));
         const char *word = sandlock_processes_command(processes, count - 1, 0);
-        if (sandlock_processes_count(processes) == count && word != NULL && strcmp(word, command) == 0)
+        if (sandlock_processes_count(processes) == count && word != NULL && strcmp(word, command) == 0 &&
+            sandlock_processes_command(processes, 0, 0)[0] != '[')
             return processes;
         sandlock_processes_free(processes);
         CHECK(milliseconds() < deadline);
